@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * fsession: BPF sessions on kernel functions, for kernels without their own.
+ *
+ * A session runs one BPF program at the entry and at the exit of a kernel
+ * function. The program is told which of the two it is by
+ * bpf_fsession_is_return() and has one u64 per call, zero at entry, that
+ * bpf_fsession_cookie() points to in both runs.
+ *
+ *
+ * DOC: Objects
+ *
+ * /dev/fsession (mode 0600) takes the ioctls marked [device] below. A
+ * successful FSESSION_IOC_ATTACH returns a new file descriptor, the *session*:
+ * it is close-on-exec, it takes the ioctls marked [session], and closing its
+ * last copy is detach. A process that dies detaches by dying.
+ *
+ * Detach stops the program at once and never waits for calls that are still
+ * inside the traced function. Those calls keep the session *draining*: it stays
+ * visible to FSESSION_IOC_INFO and pins the module until the last one has left.
+ *
+ *
+ * DOC: Programs
+ *
+ * A session program is a BPF program of type BPF_PROG_TYPE_TRACING with
+ * expected_attach_type BPF_TRACE_FEXIT, loaded for its target function and not
+ * attached by bpf(2). Its context is the one of fexit: ctx[0..n) are the
+ * argument words, ctx[n] is the return value (zero at entry). Helpers that read
+ * the context (bpf_get_func_arg, bpf_get_func_ret, bpf_get_func_ip,
+ * bpf_get_attach_cookie, ...) answer at entry as at exit.
+ *
+ *	bool bpf_fsession_is_return(void)
+ *		true at exit; false at entry, and in a program that no session
+ *		runs.
+ *	u64 *bpf_fsession_cookie(const size_t rdwr_buf_size)
+ *		the call's cookie, if rdwr_buf_size is at most 8; NULL for any
+ *		other size, and in a program that no session runs.
+ *
+ *
+ * DOC: The books
+ *
+ * For every session, at any time:
+ *	calls   = entries + misses
+ *	entries = exits + inside + dropped + abandoned
+ * A *miss* is a call for which the program did not run because it was already
+ * running on that CPU; it has neither an entry nor an exit run. *dropped* calls
+ * left after detach. *abandoned* calls will never leave: their task exited
+ * inside the function.
+ *
+ *
+ * DOC: Argument structures
+ *
+ * Every structure begins with its size as the caller knows it. A smaller one
+ * than the module knows is extended by zeroes, down to the first version's
+ * size; of a larger one the unknown tail must be zero. Fields marked [in] are
+ * read, [out] written, and both must be what is documented here when they are
+ * not meaningful. Reserved fields and padding must be zero.
+ *
+ *
+ * DOC: Error numbers
+ *
+ * Any ioctl:
+ *	ENOTTY		not an ioctl number of this file
+ *	EINVAL		size below the first version's, unknown flag, reserved
+ *			field not zero, or a combination that makes no sense
+ *	E2BIG		size above the module's with a non-zero tail, or above
+ *			one page
+ *	EFAULT		a pointer that cannot be read or written
+ *	EPERM		the caller lacks CAP_SYS_ADMIN and has not both CAP_BPF
+ *			and CAP_PERFMON
+ *	EINTR		a signal came while waiting
+ *	ENOMEM
+ *
+ * FSESSION_IOC_ATTACH, with the value of fsession_attach.reason:
+ *	EBADF		prog_fd is not an open file		FSESSION_REASON_NONE
+ *	EPROTOTYPE	not a BPF program, or of another type	_PROG_TYPE
+ *	EPROTONOSUPPORT	a tracing program of another attach type _ATTACH_TYPE
+ *	EALREADY	the program is attached, here or by bpf(2) _PROG_ATTACHED
+ *	EOPNOTSUPP	the target is a BPF program		_PROG_TARGET
+ *	EOPNOTSUPP	the program is sleepable		_SLEEPABLE
+ *	ENOENT		the target has no ftrace site		_NO_SITE
+ *	ENOTSUP		(EOPNOTSUPP) an argument's place is not known _ARGS
+ *	EACCES		tracing this function breaks the kernel	_DENIED
+ *	EDEADLK		the function never returns		_NORETURN
+ *	EBUSY		another user has the function's direct call _BUSY
+ *	E2BIG		the function has max_sessions already	_FULL
+ *	ESTALE		the module that owns the target is going _MODULE_GOING
+ *	ENODEV		ftrace is switched off or has shut down	_FTRACE_OFF
+ *	EMFILE, ENFILE	no file descriptor is left		_NONE
+ *
+ * FSESSION_IOC_INFO:
+ *	ENOENT		no session of that id, or none after it
+ *	ENOSPC		name_len is not zero and too short; name_len says what
+ *			it takes
+ *
+ * FSESSION_IOC_DRAIN:
+ *	ETIMEDOUT	sessions are still draining after timeout_ms
+ */
+#ifndef _UAPI_LINUX_FSESSION_H
+#define _UAPI_LINUX_FSESSION_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/*
+ * The number does not carry the structure's size: it stays the same when the
+ * structure grows, and the size field says which version the caller speaks.
+ */
+#define FSESSION_IOC_MAGIC	0xF5
+
+#define FSESSION_IOC_QUERY	_IO(FSESSION_IOC_MAGIC, 0x80)
+#define FSESSION_IOC_ATTACH	_IO(FSESSION_IOC_MAGIC, 0x81)
+#define FSESSION_IOC_INFO	_IO(FSESSION_IOC_MAGIC, 0x82)
+#define FSESSION_IOC_DRAIN	_IO(FSESSION_IOC_MAGIC, 0x83)
+
+/* Raised when a structure or a meaning changes; never for an addition. */
+#define FSESSION_ABI_VERSION	1
+
+/* Bits of fsession_query.features. */
+#define FSESSION_FEATURE_ATTACH	(1ULL << 0)	/* one program on one function */
+
+/**
+ * struct fsession_query - FSESSION_IOC_QUERY [device]: what this module is
+ * @size:		[in] sizeof(struct fsession_query)
+ * @flags:		[in] 0
+ * @abi_version:	[out] FSESSION_ABI_VERSION of the module
+ * @max_sessions:	[out] sessions that one function can carry
+ * @features:		[out] FSESSION_FEATURE_* that the module has
+ * @live:		[out] sessions attached now
+ * @draining:		[out] sessions detached, with calls still inside or the
+ *			function not yet released
+ * @btf_base_size:	[out] bytes of the kernel BTF that the module was built
+ *			against
+ * @btf_base_hash:	[out] FNV-1a (64 bit) of those bytes
+ * @version:		[out] the module's release, NUL-terminated
+ *
+ * Since ABI version 1. Returns 0.
+ */
+struct fsession_query {
+	__u32 size;
+	__u32 flags;
+	__u32 abi_version;
+	__u32 max_sessions;
+	__u64 features;
+	__u32 live;
+	__u32 draining;
+	__u64 btf_base_size;
+	__u64 btf_base_hash;
+	char version[32];
+};
+
+/* Why an attach was refused; goes with the errno in the table above. */
+enum fsession_reason {
+	FSESSION_REASON_NONE		= 0,
+	FSESSION_REASON_PROG_TYPE	= 1,
+	FSESSION_REASON_ATTACH_TYPE	= 2,
+	FSESSION_REASON_PROG_ATTACHED	= 3,
+	FSESSION_REASON_PROG_TARGET	= 4,
+	FSESSION_REASON_SLEEPABLE	= 5,
+	FSESSION_REASON_NO_SITE		= 6,
+	FSESSION_REASON_ARGS		= 7,
+	FSESSION_REASON_DENIED		= 8,
+	FSESSION_REASON_NORETURN	= 9,
+	FSESSION_REASON_BUSY		= 10,
+	FSESSION_REASON_FULL		= 11,
+	FSESSION_REASON_MODULE_GOING	= 12,
+	FSESSION_REASON_FTRACE_OFF	= 13,
+};
+
+/**
+ * struct fsession_attach - FSESSION_IOC_ATTACH [device]: attach a program
+ * @size:		[in] sizeof(struct fsession_attach)
+ * @flags:		[in] 0
+ * @prog_fd:		[in] a loaded session program (see "Programs")
+ * @reason:		[out] an enum fsession_reason; written when the ioctl
+ *			fails for what the program or its target is; 0 on entry
+ * @attach_cookie:	[in] what bpf_get_attach_cookie() returns in the program
+ *
+ * The session takes its own reference to the program; @prog_fd may be closed.
+ * One program has one session at a time; it may be attached again after detach.
+ *
+ * Since ABI version 1. Returns the session's file descriptor.
+ */
+struct fsession_attach {
+	__u32 size;
+	__u32 flags;
+	__s32 prog_fd;
+	__u32 reason;
+	__u64 attach_cookie;
+};
+
+/* fsession_info.state */
+enum fsession_state {
+	FSESSION_STATE_LIVE	= 1,
+	FSESSION_STATE_DRAINING	= 2,
+};
+
+/* fsession_info.flags */
+#define FSESSION_INFO_NEXT	(1U << 0)
+
+/**
+ * struct fsession_info - FSESSION_IOC_INFO [device, session]: one session
+ * @size:		[in] sizeof(struct fsession_info)
+ * @flags:		[in] device: FSESSION_INFO_NEXT for the session with the
+ *			lowest id above @id, 0 for session @id; session: 0
+ * @id:			[in] device: see @flags; session: 0
+ *			[out] the session's id, never used twice until the
+ *			module is unloaded
+ * @state:		[out] enum fsession_state
+ * @prog_id:		[out] the BPF program's id
+ * @owner_pid:		[out] process id, in the caller's namespace, of the
+ *			process that attached; 0 when not visible from there
+ * @attach_cookie:	[out] as given at attach
+ * @target_addr:	[out] the function's address; 0 when the caller may not
+ *			see kernel addresses
+ * @target_btf_id:	[out] the function's id in its BTF
+ * @sites:		[out] functions attached
+ * @calls:		[out] calls seen (see "The books")
+ * @entries:		[out] entry runs
+ * @exits:		[out] exit runs
+ * @misses:		[out] calls without a run
+ * @inside:		[out] entered and not left
+ * @dropped:		[out] left after detach
+ * @abandoned:		[out] task exited inside
+ * @name:		[in] user pointer: where to put the function's name,
+ *			"function" or "function [module]"
+ * @name_len:		[in] bytes at @name, 0 for no name
+ *			[out] bytes that the name takes, with its NUL
+ * @reserved:		0
+ *
+ * Since ABI version 1. Returns 0.
+ */
+struct fsession_info {
+	__u32 size;
+	__u32 flags;
+	__u32 id;
+	__u32 state;
+	__u32 prog_id;
+	__u32 owner_pid;
+	__u64 attach_cookie;
+	__u64 target_addr;
+	__u32 target_btf_id;
+	__u32 sites;
+	__u64 calls;
+	__u64 entries;
+	__u64 exits;
+	__u64 misses;
+	__u64 inside;
+	__u64 dropped;
+	__u64 abandoned;
+	__u64 name;
+	__u32 name_len;
+	__u32 reserved;
+};
+
+/**
+ * struct fsession_drain - FSESSION_IOC_DRAIN [device]: wait for detached
+ *			   sessions to be gone
+ * @size:		[in] sizeof(struct fsession_drain)
+ * @flags:		[in] 0
+ * @timeout_ms:		[in] milliseconds to wait at most; 0 looks without
+ *			waiting
+ * @draining:		[out] sessions still draining
+ *
+ * Waits only for sessions that were detached before the call. After it returns
+ * 0 their functions are as if never traced, and they pin no module.
+ *
+ * Since ABI version 1. Returns 0; ETIMEDOUT also writes @draining.
+ */
+struct fsession_drain {
+	__u32 size;
+	__u32 flags;
+	__u32 timeout_ms;
+	__u32 draining;
+};
+
+#endif /* _UAPI_LINUX_FSESSION_H */
