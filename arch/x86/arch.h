@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the C code has to know of x86_64 beyond the frame: where a function's
+ * ftrace site lies, and where its arguments are.
+ */
+#ifndef FSESSION_X86_ARCH_H
+#define FSESSION_X86_ARCH_H
+
+#include <linux/ftrace.h>
+#include <linux/uaccess.h>
+
+#define FSESSION_ENDBR_SIZE	4
+
+/*
+ * A site is a five-byte nop while nobody traces the function and a call
+ * otherwise.
+ */
+static inline bool fsession_arch_is_site(unsigned long ip)
+{
+	static const u8 nop5[MCOUNT_INSN_SIZE] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
+	u8 insn[MCOUNT_INSN_SIZE];
+
+	if (copy_from_kernel_nofault(insn, (void *)ip, sizeof(insn)))
+		return false;
+	return insn[0] == 0xe8 || !memcmp(insn, nop5, sizeof(nop5));
+}
+
+/*
+ * Address of the ftrace site of the function at @func, or 0. The site is the
+ * first instruction, or the second one after an ENDBR, in whichever form the
+ * kernel left that. ftrace has the last word: it refuses an address that is no
+ * site.
+ */
+static inline unsigned long fsession_arch_site(unsigned long func)
+{
+	if (fsession_arch_is_site(func))
+		return func;
+	if (fsession_arch_is_site(func + FSESSION_ENDBR_SIZE))
+		return func + FSESSION_ENDBR_SIZE;
+	return 0;
+}
+
+/* What the call at the site pushes: the key of the site table. */
+static inline unsigned long fsession_arch_body(unsigned long site)
+{
+	return site + MCOUNT_INSN_SIZE;
+}
+
+/* Does the site call something? False when ftrace did not patch it. */
+static inline bool fsession_arch_site_armed(unsigned long site)
+{
+	u8 insn;
+
+	return !copy_from_kernel_nofault(&insn, (void *)site, sizeof(insn)) &&
+	       insn == 0xe8;
+}
+
+/* The caller's stack-passed arguments lie right above the frame. */
+static inline u64 *fsession_arch_stack_args(struct fsession_frame *frame)
+{
+	return (u64 *)(frame + 1);
+}
+
+#endif /* FSESSION_X86_ARCH_H */

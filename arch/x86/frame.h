@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The frame that the stub lays on the stack of a traced call, as seen from
+ * assembly (offsets from its lowest address) and from C (the struct). The
+ * static_asserts at the end tie the two.
+ *
+ *	caller	[ return address into the caller of f  ]  pushed by f's caller
+ *	body	[ return address into f, past the site ]  pushed by f's call
+ *	rbp	[ rbp of f's caller                    ]  <- rbp
+ *	words	[ 6 argument registers, 1 spare        ]  <- ctx, unless wide
+ *	nr	[ number of argument words             ]  ctx[-1]
+ *	func	[ address of f                         ]  ctx[-2]
+ *	ret	[ rax, rdx as f returned them          ]
+ *	guard	[ key ^ address of the frame ^ exit?   ]
+ *	ran	[ sessions whose entry ran, a bit each ]
+ *	list	[ the programs of this call            ]
+ *	slot	[ cookie of the program now running    ]
+ *	run	[ struct bpf_tramp_run_ctx             ]
+ *	cookie	[ cookies of the first two sessions    ]  <- frame
+ *		[ struct fsession_list says what is    ]
+ *		[ here when list->extra is not zero    ]  <- rsp
+ */
+#ifndef FSESSION_X86_FRAME_H
+#define FSESSION_X86_FRAME_H
+
+#define FSESSION_ARG_REGS	6	/* rdi rsi rdx rcx r8 r9 */
+
+#define FSESSION_FRAME_RET	64
+#define FSESSION_FRAME_WORDS	96
+#define FSESSION_FRAME_RBP	152
+#define FSESSION_FRAME_BODY	160
+#define FSESSION_FRAME_CALLER	168
+#define FSESSION_FRAME_SIZE	176
+
+#ifndef __ASSEMBLY__
+
+#include <linux/bpf.h>
+#include <linux/build_bug.h>
+#include <linux/stddef.h>
+
+#define FSESSION_INLINE_COOKIES	2
+
+struct fsession_frame {
+	u64 cookie[FSESSION_INLINE_COOKIES];
+	struct bpf_tramp_run_ctx run;
+	u64 *slot;
+	const struct fsession_list *list;
+	u64 ran;
+	unsigned long guard;
+	u64 ret[2];
+	u64 func;
+	u64 nr;
+	u64 words[FSESSION_ARG_REGS + 1];
+	unsigned long rbp;
+	unsigned long body;
+	unsigned long caller;
+};
+
+static_assert(offsetof(struct fsession_frame, ret) == FSESSION_FRAME_RET);
+static_assert(offsetof(struct fsession_frame, words) == FSESSION_FRAME_WORDS);
+static_assert(offsetof(struct fsession_frame, rbp) == FSESSION_FRAME_RBP);
+static_assert(offsetof(struct fsession_frame, body) == FSESSION_FRAME_BODY);
+static_assert(offsetof(struct fsession_frame, caller) ==
+	      FSESSION_FRAME_CALLER);
+static_assert(sizeof(struct fsession_frame) == FSESSION_FRAME_SIZE);
+/*
+ * Stack-passed arguments start where the frame ends. Their copies start a
+ * multiple of 16 bytes below, so that what was 16-byte aligned stays so.
+ */
+static_assert(FSESSION_FRAME_SIZE % 16 == 0);
+
+#endif /* __ASSEMBLY__ */
+#endif /* FSESSION_X86_FRAME_H */

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The only file with conditionals on the kernel's API. HAVE_* state what the
+ * kernel can do; module/probe.mk finds them out by compiling module/probe/.
+ */
+#ifndef FSESSION_COMPAT_H
+#define FSESSION_COMPAT_H
+
+#include <linux/bpf.h>
+#include <linux/btf.h>
+#include <linux/filter.h>
+#include <linux/ftrace.h>
+#include <linux/sched.h>
+
+/* linux/bpf.h */
+
+static inline bool fsession_prog_sleepable(const struct bpf_prog *prog)
+{
+#ifdef HAVE_PROG_SLEEPABLE
+	return prog->sleepable;
+#else
+	return prog->aux->sleepable;
+#endif
+}
+
+/*
+ * The kernel's guard against a program running inside itself on one CPU.
+ * Returns false when it does; fsession_prog_leave() is due in either case.
+ */
+static __always_inline bool fsession_prog_enter(const struct bpf_prog *prog)
+{
+	return likely(this_cpu_inc_return(*prog->active) == 1);
+}
+
+static __always_inline void fsession_prog_leave(const struct bpf_prog *prog)
+{
+	this_cpu_dec(*prog->active);
+}
+
+/* linux/btf.h: kfunc sets need this flag where the kernel knows it. */
+#ifdef BTF_SET8_KFUNCS
+#define FSESSION_BTF_SET_FLAGS	BTF_SET8_KFUNCS
+#else
+#define FSESSION_BTF_SET_FLAGS	0
+#endif
+
+/* linux/ftrace.h: one address for all functions in the filter of the ops. */
+static inline int fsession_direct_register(struct ftrace_ops *ops,
+					   unsigned long addr)
+{
+#ifdef HAVE_DIRECT_OPS
+	return register_ftrace_direct(ops, addr);
+#else
+	return register_ftrace_direct_multi(ops, addr);
+#endif
+}
+
+static inline int fsession_direct_unregister(struct ftrace_ops *ops,
+					     unsigned long addr)
+{
+#ifdef HAVE_DIRECT_OPS
+	return unregister_ftrace_direct(ops, addr, false);
+#else
+	return unregister_ftrace_direct_multi(ops, addr);
+#endif
+}
+
+/* trace/events/sched.h: arguments of the sched_process_exit tracepoint. */
+#ifdef HAVE_EXIT_GROUP_DEAD
+#define FSESSION_EXIT_PROBE_ARGS \
+	void *data, struct task_struct *task, bool group_dead
+#else
+#define FSESSION_EXIT_PROBE_ARGS \
+	void *data, struct task_struct *task
+#endif
+
+#endif /* FSESSION_COMPAT_H */

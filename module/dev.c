@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/fsession and the session's file: every byte that comes from user space
+ * is looked at here.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/bpf.h>
+#include <linux/capability.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "fsession.h"
+
+/*
+ * An ioctl: @min_size is the size of the structure's first version, @size of
+ * the one that we know. @fn gets a copy of the caller's, extended by zeroes,
+ * and whatever it returns the first min(size, caller's) bytes are copied back.
+ */
+struct ioctl_op {
+	unsigned int cmd;
+	u32 min_size;
+	u32 size;
+	long (*fn)(struct file *file, void *arg);
+};
+
+union ioctl_arg {
+	u32 size;
+	struct fsession_query query;
+	struct fsession_attach attach;
+	struct fsession_info info;
+	struct fsession_drain drain;
+};
+
+#define OP(_cmd, _type, _last, _fn) \
+	{ \
+		.cmd = (_cmd), \
+		.min_size = offsetofend(struct _type, _last), \
+		.size = sizeof(struct _type), \
+		.fn = (_fn), \
+	}
+
+static long op_query(struct file *file, void *arg)
+{
+	struct fsession_query *q = arg;
+
+	if (q->flags)
+		return -EINVAL;
+	q->abi_version = FSESSION_ABI_VERSION;
+	q->max_sessions = FSESSION_MAX_SESSIONS;
+	q->features = FSESSION_FEATURE_ATTACH;
+	fsession_session_count(&q->live, &q->draining);
+	q->btf_base_size = fsession_btf_base.size;
+	q->btf_base_hash = fsession_btf_base.hash;
+	strscpy_pad(q->version, FSESSION_VERSION, sizeof(q->version));
+	return 0;
+}
+
+static const struct file_operations session_fops;
+
+/* The program of an attach, or the reason why it is none. */
+static struct bpf_prog *get_prog(int fd, enum fsession_reason *reason)
+{
+	struct bpf_prog *prog;
+
+	prog = bpf_prog_get_type_dev(fd, BPF_PROG_TYPE_TRACING, false);
+	if (prog == ERR_PTR(-EINVAL)) {
+		*reason = FSESSION_REASON_PROG_TYPE;
+		return ERR_PTR(-EPROTOTYPE);
+	}
+	return prog;
+}
+
+static struct fsession_session *attach(const struct fsession_attach *a,
+				       enum fsession_reason *reason)
+{
+	struct fsession_session *s;
+	struct fsession_target t = {};
+	struct bpf_prog *prog;
+	int err;
+
+	prog = get_prog(a->prog_fd, reason);
+	if (IS_ERR(prog))
+		return ERR_CAST(prog);
+	err = fsession_target_resolve(prog, &t, reason);
+	if (err)
+		s = ERR_PTR(err);
+	else
+		s = fsession_session_attach(prog, a->attach_cookie, &t, reason);
+	fsession_target_release(&t);
+	bpf_prog_put(prog);
+	return s;
+}
+
+static long op_attach(struct file *file, void *arg)
+{
+	enum fsession_reason reason = FSESSION_REASON_NONE;
+	struct fsession_attach *a = arg;
+	struct fsession_session *s;
+	struct file *session_file;
+	int fd;
+
+	if (a->flags || a->reason)
+		return -EINVAL;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	s = attach(a, &reason);
+	if (IS_ERR(s)) {
+		a->reason = reason;
+		put_unused_fd(fd);
+		return PTR_ERR(s);
+	}
+	session_file = anon_inode_getfile("[fsession]", &session_fops, s,
+					  O_RDONLY);
+	if (IS_ERR(session_file)) {
+		fsession_session_detach(s);
+		put_unused_fd(fd);
+		return PTR_ERR(session_file);
+	}
+	fd_install(fd, session_file);
+	return fd;
+}
+
+/*
+ * Fills in @info for @s. The name is copied, to be put to the caller when the
+ * mutex is free: a page fault in there may take for ever.
+ */
+static char *read_info(struct file *file, struct fsession_session *s,
+		       struct fsession_info *info)
+{
+	lockdep_assert_held(&fsession_mutex);
+	fsession_session_read(s, info);
+	info->target_addr = 0;
+	if (s->site && file_ns_capable(file, &init_user_ns, CAP_SYSLOG))
+		info->target_addr = s->site->func;
+	return kstrdup(s->name, GFP_KERNEL);
+}
+
+static long put_name(struct fsession_info *info, const char *name)
+{
+	u32 room = info->name_len, len = strlen(name) + 1;
+
+	info->name_len = len;
+	if (!room)
+		return 0;
+	if (room < len)
+		return -ENOSPC;
+	if (copy_to_user(u64_to_user_ptr(info->name), name, len))
+		return -EFAULT;
+	return 0;
+}
+
+/* @s is the session of a session file, or NULL to go by info->id. */
+static long do_info(struct file *file, struct fsession_session *s,
+		    struct fsession_info *info)
+{
+	char *name = NULL;
+	long err;
+
+	if (info->reserved || (!info->name_len && info->name))
+		return -EINVAL;
+	err = mutex_lock_interruptible(&fsession_mutex);
+	if (err)
+		return err;
+	if (!s)
+		s = fsession_session_find(info->id,
+					  info->flags & FSESSION_INFO_NEXT);
+	if (s)
+		name = read_info(file, s, info);
+	mutex_unlock(&fsession_mutex);
+	if (!s)
+		return -ENOENT;
+	if (!name)
+		return -ENOMEM;
+	err = put_name(info, name);
+	kfree(name);
+	return err;
+}
+
+static long op_device_info(struct file *file, void *arg)
+{
+	struct fsession_info *info = arg;
+
+	if (info->flags & ~FSESSION_INFO_NEXT)
+		return -EINVAL;
+	return do_info(file, NULL, info);
+}
+
+static long op_session_info(struct file *file, void *arg)
+{
+	struct fsession_info *info = arg;
+
+	if (info->flags || info->id)
+		return -EINVAL;
+	return do_info(file, file->private_data, info);
+}
+
+static long op_drain(struct file *file, void *arg)
+{
+	struct fsession_drain *d = arg;
+
+	if (d->flags)
+		return -EINVAL;
+	return fsession_session_drain(d->timeout_ms, &d->draining);
+}
+
+static const struct ioctl_op device_ops[] = {
+	OP(FSESSION_IOC_QUERY, fsession_query, version, op_query),
+	OP(FSESSION_IOC_ATTACH, fsession_attach, attach_cookie, op_attach),
+	OP(FSESSION_IOC_INFO, fsession_info, reserved, op_device_info),
+	OP(FSESSION_IOC_DRAIN, fsession_drain, draining, op_drain),
+};
+
+static const struct ioctl_op session_ops[] = {
+	OP(FSESSION_IOC_INFO, fsession_info, reserved, op_session_info),
+};
+
+static bool may_trace(void)
+{
+	return capable(CAP_SYS_ADMIN) ||
+	       (capable(CAP_BPF) && capable(CAP_PERFMON));
+}
+
+static long do_ioctl(struct file *file, const struct ioctl_op *ops, int n,
+		     unsigned int cmd, unsigned long uarg)
+{
+	void __user *user = (void __user *)uarg;
+	const struct ioctl_op *op = NULL;
+	union ioctl_arg arg = {};
+	u32 size;
+	long ret;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (ops[i].cmd == cmd)
+			op = &ops[i];
+	}
+	if (!op)
+		return -ENOTTY;
+	if (!may_trace())
+		return -EPERM;
+	if (get_user(size, (u32 __user *)user))
+		return -EFAULT;
+	if (size < op->min_size)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	ret = copy_struct_from_user(&arg, op->size, user, size);
+	if (ret)
+		return ret;
+	/* The caller may have changed it between the two reads. */
+	arg.size = size;
+
+	ret = op->fn(file, &arg);
+	if (copy_to_user(user, &arg, min(size, op->size))) {
+		/* The session is the caller's already; it has the number. */
+		if (ret >= 0 && cmd == FSESSION_IOC_ATTACH)
+			return ret;
+		return -EFAULT;
+	}
+	return ret;
+}
+
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return do_ioctl(file, device_ops, ARRAY_SIZE(device_ops), cmd, arg);
+}
+
+static long session_ioctl(struct file *file, unsigned int cmd,
+			  unsigned long arg)
+{
+	return do_ioctl(file, session_ops, ARRAY_SIZE(session_ops), cmd, arg);
+}
+
+static int session_release(struct inode *inode, struct file *file)
+{
+	fsession_session_detach(file->private_data);
+	return 0;
+}
+
+#ifdef CONFIG_PROC_FS
+static void session_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct fsession_session *s = file->private_data;
+	struct fsession_info info = {};
+
+	mutex_lock(&fsession_mutex);
+	fsession_session_read(s, &info);
+	mutex_unlock(&fsession_mutex);
+	seq_printf(m, "session_id:\t%u\n", info.id);
+	seq_printf(m, "prog_id:\t%u\n", info.prog_id);
+	seq_printf(m, "target:\t%s\n", s->name);
+	seq_printf(m, "target_btf_id:\t%u\n", info.target_btf_id);
+	seq_printf(m, "attach_cookie:\t%llu\n", info.attach_cookie);
+	seq_printf(m, "hits:\t%llu\n", info.entries);
+	seq_printf(m, "misses:\t%llu\n", info.misses);
+	seq_printf(m, "inside:\t%llu\n", info.inside);
+}
+#endif
+
+static const struct file_operations session_fops = {
+	.owner = THIS_MODULE,
+	.release = session_release,
+	.unlocked_ioctl = session_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+#ifdef CONFIG_PROC_FS
+	.show_fdinfo = session_fdinfo,
+#endif
+};
+
+static const struct file_operations device_fops = {
+	.owner = THIS_MODULE,
+	.open = nonseekable_open,
+	.unlocked_ioctl = device_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "fsession",
+	.mode = 0600,
+	.fops = &device_fops,
+};
+
+int fsession_dev_init(void)
+{
+	return misc_register(&device);
+}
+
+void fsession_dev_exit(void)
+{
+	misc_deregister(&device);
+}

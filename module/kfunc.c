@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The two kfuncs, and the BTF that makes the verifier know them. The BTF and
+ * the ids come from btf.c, which tools/btfgen made for the target kernel.
+ *
+ * Any tracing program may call the kfuncs, also one that no session runs. Both
+ * go by current->bpf_ctx, and believe it only if the frame around it has the
+ * right guard and lies on the stack that they run on.
+ */
+#include <linux/bpf.h>
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/kernfs.h>
+#include <linux/kobject.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+
+#include "btf.h"
+#include "fsession.h"
+
+#define NR_KFUNCS	2
+
+/* The shape of struct btf_id_set8, with room for its flexible array. */
+static struct {
+	u32 cnt;
+	u32 flags;
+	struct {
+		u32 id;
+		u32 flags;
+	} pairs[NR_KFUNCS];
+} kfunc_ids = {
+	.cnt = NR_KFUNCS,
+	.flags = FSESSION_BTF_SET_FLAGS,
+};
+
+static_assert(offsetof(typeof(kfunc_ids), pairs) ==
+	      offsetof(struct btf_id_set8, pairs));
+static_assert(sizeof(kfunc_ids.pairs[0]) ==
+	      sizeof(((struct btf_id_set8 *)0)->pairs[0]));
+
+static struct btf_kfunc_id_set kfunc_set = {
+	.owner = THIS_MODULE,
+	.set = (struct btf_id_set8 *)&kfunc_ids,
+};
+
+const struct fsession_btf_base fsession_btf_base = {
+	.size = FSESSION_BTF_BASE_SIZE,
+	.hash = FSESSION_BTF_BASE_HASH,
+};
+
+/*
+ * The frame of the program that is calling, or NULL. bpf_ctx may be anything
+ * that some program runner keeps there; it always lies on a kernel stack with
+ * more above it than a frame is long, so that looking for a guard is safe. A
+ * callback that interrupts a session's program finds that one's bpf_ctx, but
+ * not on its own stack.
+ */
+static __always_inline struct fsession_frame *caller_frame(void)
+{
+	struct bpf_run_ctx *ctx = READ_ONCE(current->bpf_ctx);
+	struct fsession_frame *frame;
+
+	if (!ctx)
+		return NULL;
+	frame = container_of(ctx, struct fsession_frame, run.run_ctx);
+	if (((unsigned long)frame ^ current_stack_pointer) >= THREAD_SIZE)
+		return NULL;
+	if (!fsession_guard_ok(frame, READ_ONCE_NOCHECK(frame->guard)))
+		return NULL;
+	return frame;
+}
+
+/*
+ * A bool for BTF and the verifier. The register is written whole: the caller is
+ * a program whose compiler may look at all of it.
+ */
+unsigned long bpf_fsession_is_return(void);
+__used noinline notrace __no_sanitize_address unsigned long
+bpf_fsession_is_return(void)
+{
+	const struct fsession_frame *frame = caller_frame();
+
+	return frame && READ_ONCE_NOCHECK(frame->guard) ==
+				fsession_guard(frame, FSESSION_EXIT);
+}
+
+/*
+ * The verifier lets the program use as many bytes as it asks for, so whoever
+ * asks for more than there are gets none.
+ */
+u64 *bpf_fsession_cookie(const size_t rdwr_buf_size);
+__used noinline notrace __no_sanitize_address u64 *
+bpf_fsession_cookie(const size_t rdwr_buf_size)
+{
+	struct fsession_frame *frame = caller_frame();
+
+	if (!frame || rdwr_buf_size > sizeof(u64))
+		return NULL;
+	return frame->slot;
+}
+
+/*
+ * Did the kernel take our BTF? It may load a module without it, and says so
+ * only in the log, if at all. What it took stands in /sys/kernel/btf.
+ */
+static int check_btf(void)
+{
+	struct kernfs_node *dir, *own = NULL, *base = NULL;
+	loff_t size = 0;
+	int err = 0;
+
+	dir = kernfs_find_and_get(kernel_kobj->sd, "btf");
+	if (dir) {
+		own = kernfs_find_and_get(dir, KBUILD_MODNAME);
+		base = kernfs_find_and_get(dir, "vmlinux");
+	}
+	if (base)
+		size = base->attr.size;
+	if (!base) {
+		pr_err("this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)\n");
+		err = -EOPNOTSUPP;
+	} else if (size != fsession_btf_base.size) {
+		pr_err("built against the BTF of another kernel (%llu bytes, this one has %lld): rebuild for this kernel with 'dkms build --force'\n",
+		       fsession_btf_base.size, size);
+		err = -EBADMSG;
+	} else if (!own) {
+		pr_err("the kernel did not take the module's BTF: rebuild for this kernel with 'dkms build --force'\n");
+		err = -EBADMSG;
+	}
+	kernfs_put(base);
+	kernfs_put(own);
+	kernfs_put(dir);
+	return err;
+}
+
+int fsession_kfunc_init(void)
+{
+	static const u32 ids[NR_KFUNCS][2] = {
+		{ FSESSION_BTF_ID_IS_RETURN, 0 },
+		{ FSESSION_BTF_ID_COOKIE, KF_RET_NULL },
+	};
+	int i, err;
+
+	err = check_btf();
+	if (err)
+		return err;
+	/* The kernel searches the set: ids in ascending order. */
+	for (i = 0; i < NR_KFUNCS; i++) {
+		if (!ids[i][0] || (i && ids[i][0] <= ids[i - 1][0])) {
+			pr_err("BTF ids of the kfuncs are not set: the build is broken\n");
+			return -EBADMSG;
+		}
+		kfunc_ids.pairs[i].id = ids[i][0];
+		kfunc_ids.pairs[i].flags = ids[i][1];
+	}
+	err = register_btf_kfunc_id_set(BPF_PROG_TYPE_TRACING, &kfunc_set);
+	if (err)
+		pr_err("the kernel refused the kfuncs: %pe\n", ERR_PTR(err));
+	return err;
+}

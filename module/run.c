@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The hot path: the C half of the stub. Runs at every call of a traced
+ * function, in whatever context that is called: interrupts, NMI, scheduler.
+ *
+ * Nothing here may be traced, take a lock, or write to a cache line that other
+ * CPUs write to. A program runs with preemption off, which is also what keeps
+ * sites, lists and programs from being freed; under PREEMPT_RT, where programs
+ * may take sleeping spinlocks, it runs as the kernel's own trampoline does it.
+ */
+#include <linux/bpf.h>
+#include <linux/filter.h>
+#include <linux/kprobes.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+
+#include "fsession.h"
+
+unsigned long fsession_guard_key __ro_after_init;
+
+static __always_inline void run_lock(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		rcu_read_lock();
+		migrate_disable();
+		return;
+	}
+	preempt_disable_notrace();
+	/* For lockdep only: with preemption off this is a reader already. */
+	if (IS_ENABLED(CONFIG_PROVE_RCU))
+		rcu_read_lock();
+}
+
+static __always_inline void run_unlock(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		migrate_enable();
+		rcu_read_unlock();
+		return;
+	}
+	if (IS_ENABLED(CONFIG_PROVE_RCU))
+		rcu_read_unlock();
+	preempt_enable_notrace();
+}
+
+/* The kernel's counter of the same, shown by bpftool as recursion_misses. */
+static noinline notrace void prog_missed(const struct bpf_prog *prog)
+{
+	struct bpf_prog_stats *stats = this_cpu_ptr(prog->stats);
+	unsigned long flags;
+
+	flags = u64_stats_update_begin_irqsave(&stats->syncp);
+	u64_stats_inc(&stats->misses);
+	u64_stats_update_end_irqrestore(&stats->syncp, flags);
+}
+
+static __always_inline void run_prog(struct fsession_frame *frame,
+				     const struct fsession_entry *entry,
+				     const struct bpf_prog *prog, u64 *ctx,
+				     u64 *cookie)
+{
+	frame->slot = cookie;
+	frame->run.bpf_cookie = entry->attach_cookie;
+	bpf_prog_run(prog, ctx);
+}
+
+/*
+ * Runs the entry of every session on the list. A session is marked in
+ * frame->ran if and only if its program ran; only then will its exit run.
+ */
+static __always_inline void run_entries(struct fsession_frame *frame,
+					const struct fsession_list *list,
+					u64 *ctx)
+{
+	u64 *cookie = fsession_cookies(frame, list);
+	u64 ran = 0;
+	u32 i;
+
+	frame->run.saved_run_ctx = bpf_set_run_ctx(&frame->run.run_ctx);
+	for (i = 0; i < list->n; i++, cookie++) {
+		const struct fsession_entry *entry = &list->entry[i];
+		const struct bpf_prog *prog = READ_ONCE(entry->session->prog);
+
+		if (unlikely(!prog)) {
+			this_cpu_inc(entry->session->odd->skipped);
+			continue;
+		}
+		if (likely(fsession_prog_enter(prog))) {
+			*cookie = 0;
+			run_prog(frame, entry, prog, ctx, cookie);
+			ran |= BIT_ULL(i);
+		} else {
+			this_cpu_inc(entry->session->odd->missed);
+			prog_missed(prog);
+		}
+		fsession_prog_leave(prog);
+	}
+	bpf_reset_run_ctx(frame->run.saved_run_ctx);
+	frame->ran = ran;
+}
+
+/*
+ * Runs the exit of every session whose entry ran. It does not ask the recursion
+ * guard for permission: a program that is in the middle of a run on this CPU
+ * got there either before the call was entered, and then the entry was a miss,
+ * or has been preempted (PREEMPT_RT), and then skipping would break the pair.
+ * It does take the guard, so that calls from the exit are misses.
+ */
+static __always_inline void run_exits(struct fsession_frame *frame,
+				      const struct fsession_list *list,
+				      u64 *ctx)
+{
+	u64 *cookie = fsession_cookies(frame, list);
+	u64 ran = frame->ran;
+	u32 i;
+
+	frame->run.saved_run_ctx = bpf_set_run_ctx(&frame->run.run_ctx);
+	for (i = 0; i < list->n; i++, cookie++) {
+		const struct fsession_entry *entry = &list->entry[i];
+		const struct bpf_prog *prog = READ_ONCE(entry->session->prog);
+
+		if (unlikely(!(ran & BIT_ULL(i)))) {
+			this_cpu_inc(entry->session->odd->unran_out);
+			continue;
+		}
+		if (unlikely(!prog)) {
+			this_cpu_inc(entry->session->odd->dropped);
+			continue;
+		}
+		fsession_prog_enter(prog);
+		run_prog(frame, entry, prog, ctx, cookie);
+		fsession_prog_leave(prog);
+	}
+	bpf_reset_run_ctx(frame->run.saved_run_ctx);
+}
+
+/*
+ * A function with arguments on the stack: gathers the context from registers
+ * and stack, and copies the stack-passed arguments to where f will look for
+ * them when the stub enters it.
+ */
+static noinline notrace void enter_wide(struct fsession_frame *frame,
+					const struct fsession_site *site,
+					u64 *ctx, u64 *copies)
+{
+	const struct fsession_layout *layout = &site->layout;
+	const u64 *stack = fsession_arch_stack_args(frame);
+	u32 i;
+
+	for (i = 0; i < layout->stack; i++)
+		copies[i] = READ_ONCE_NOCHECK(stack[i]);
+	for (i = 0; i < layout->nr; i++) {
+		u32 word = layout->word[i];
+
+		ctx[i] = word < FSESSION_ARG_REGS ?
+				 frame->words[word] :
+				 copies[word - FSESSION_ARG_REGS];
+	}
+}
+
+/**
+ * fsession_enter() - the entry half, called by the stub.
+ * @frame: the frame; body, caller and words are filled in
+ * @extra: stack below the frame
+ * @bytes: how much of it; 0 on the first call
+ *
+ * Returns 0 to enter the function and come back to fsession_exit(), -1 to enter
+ * it and be done, or the bytes of extra stack to come again with. Nothing has
+ * happened yet in the latter two cases.
+ */
+notrace long fsession_enter(struct fsession_frame *frame, void *extra,
+			    unsigned long bytes)
+{
+	const struct fsession_list *list;
+	const struct fsession_site *site;
+	u64 *ctx;
+
+	run_lock();
+	site = fsession_site_find(frame->body);
+	if (unlikely(!site))
+		goto pass;
+	list = READ_ONCE(site->list);
+	if (unlikely(!list))
+		goto pass;
+	/*
+	 * The list may have changed since the stub was told how much. Less than
+	 * it has does no harm unless the function takes stack arguments, and
+	 * then extra is never 0.
+	 */
+	if (unlikely(list->extra != bytes) && list->extra) {
+		run_unlock();
+		return list->extra;
+	}
+
+	/*
+	 * From here on the list cannot go away under this call; the guard lets
+	 * the frame be found if the task dies in it.
+	 */
+	this_cpu_inc(list->flight->in);
+	frame->list = list;
+	WRITE_ONCE(frame->guard, fsession_guard(frame, FSESSION_ENTRY));
+
+	ctx = fsession_ctx(frame, list);
+	ctx[-2] = site->func;
+	ctx[-1] = site->layout.nr;
+	if (unlikely(site->layout.nr > FSESSION_ARG_REGS))
+		enter_wide(frame, site, ctx, extra);
+	ctx[site->layout.nr] = 0;
+	run_entries(frame, list, ctx);
+	run_unlock();
+	return 0;
+pass:
+	run_unlock();
+	return -1;
+}
+NOKPROBE_SYMBOL(fsession_enter);
+
+/**
+ * fsession_exit() - the exit half, called by the stub.
+ * @frame: the frame that fsession_enter() filled in; ret is filled in
+ */
+notrace void fsession_exit(struct fsession_frame *frame)
+{
+	const struct fsession_list *list = frame->list;
+	u64 *ctx;
+
+	/* Counted out already: see abandon.c. */
+	if (unlikely(!list))
+		return;
+
+	run_lock();
+	WRITE_ONCE(frame->guard, fsession_guard(frame, FSESSION_EXIT));
+	ctx = fsession_ctx(frame, list);
+	ctx[ctx[-1]] = frame->ret[0];
+	run_exits(frame, list, ctx);
+	WRITE_ONCE(frame->guard, 0);
+	this_cpu_inc(list->flight->out);
+	run_unlock();
+}
+NOKPROBE_SYMBOL(fsession_exit);

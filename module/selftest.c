@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Before the module serves anybody, it traces two functions of its own through
+ * the real stub and the real ftrace registration, and refuses to load when an
+ * argument, a return value or a count is wrong. A kernel that nobody has tried
+ * yet fails here, not in somebody's traced function.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/delay.h>
+#include <linux/filter.h>
+#include <linux/module.h>
+#include <linux/sched/task_stack.h>
+
+#include "fsession.h"
+
+#define CALLS	100
+
+struct pair {
+	u64 low;
+	u64 high;
+};
+
+/* What the traced function saw; written by the one task that runs init. */
+static struct seen {
+	u64 args[8];
+	u64 words[8];
+	u64 nr;
+	u64 func;
+	u64 ret_slot;
+	bool frame;
+} seen;
+
+static const u64 test_args[8] = {
+	0x1111111111111111, 0x2222222222222222, 0x3333333333333333,
+	0x4444444444444444, 0x5555555555555555, 0x6666666666666666,
+	0x7777777777777777, 0x8888888888888888,
+};
+
+static const struct pair test_ret = { 0xa5a5a5a5a5a5a5a5, 0x5a5a5a5a5a5a5a5a };
+
+/* The innermost frame on the stack is that of the function that calls this. */
+static notrace noinline void look_at_frame(unsigned int nr)
+{
+	unsigned long from = (unsigned long)__builtin_frame_address(0);
+	unsigned long end = (unsigned long)task_stack_page(current) +
+			    THREAD_SIZE;
+	struct fsession_frame *frame;
+	u64 *ctx;
+
+	from = round_up(from, sizeof(u64));
+	frame = fsession_frame_next(&from, end);
+	seen.frame = frame;
+	if (!frame)
+		return;
+	ctx = fsession_ctx(frame, frame->list);
+	seen.func = ctx[-2];
+	seen.nr = ctx[-1];
+	memcpy(seen.words, ctx, nr * sizeof(u64));
+	seen.ret_slot = ctx[nr];
+}
+
+/* Traced: these two are compiled as the rest of the kernel is. */
+struct pair fsession_selftest_regs(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
+struct pair fsession_selftest_stack(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f,
+				    u64 g, u64 h);
+
+noinline __noclone struct pair
+fsession_selftest_regs(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+{
+	const u64 args[] = { a, b, c, d, e, f };
+
+	memcpy(seen.args, args, sizeof(args));
+	look_at_frame(ARRAY_SIZE(args));
+	return test_ret;
+}
+
+noinline __noclone struct pair
+fsession_selftest_stack(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g, u64 h)
+{
+	const u64 args[] = { a, b, c, d, e, f, g, h };
+
+	memcpy(seen.args, args, sizeof(args));
+	look_at_frame(ARRAY_SIZE(args));
+	return test_ret;
+}
+
+static struct pair call(unsigned int nr)
+{
+	const u64 *a = test_args;
+
+	memset(&seen, 0, sizeof(seen));
+	if (nr == 6)
+		return fsession_selftest_regs(a[0], a[1], a[2], a[3], a[4],
+					      a[5]);
+	return fsession_selftest_stack(a[0], a[1], a[2], a[3], a[4], a[5], a[6],
+				       a[7]);
+}
+
+static const char *check_call(unsigned int nr, unsigned long func, bool traced)
+{
+	struct pair ret = call(nr);
+
+	if (memcmp(seen.args, test_args, nr * sizeof(u64)))
+		return "the function got other arguments";
+	if (ret.low != test_ret.low || ret.high != test_ret.high)
+		return "the caller got another return value";
+	if (seen.frame != traced)
+		return traced ? "the call did not come through the stub" :
+				"the call came through the stub after detach";
+	if (!traced)
+		return NULL;
+	if (memcmp(seen.words, test_args, nr * sizeof(u64)))
+		return "the context has other arguments";
+	if (seen.nr != nr || seen.ret_slot || seen.func != func)
+		return "the context has another function";
+	return NULL;
+}
+
+static const char *check_books(struct fsession_session *s, u64 calls)
+{
+	struct fsession_info info = {};
+
+	mutex_lock(&fsession_mutex);
+	fsession_session_read(s, &info);
+	mutex_unlock(&fsession_mutex);
+	if (info.entries != calls || info.exits != calls || info.misses ||
+	    info.inside || info.dropped || info.abandoned)
+		return "entries and exits do not balance";
+	return NULL;
+}
+
+/*
+ * Nothing of this module's may be freed under a session that has not drained:
+ * better an insmod that hangs than one that crashes.
+ */
+static void drain(void)
+{
+	u32 draining;
+
+	while (fsession_session_drain(MSEC_PER_SEC, &draining))
+		msleep(20);
+}
+
+/*
+ * A program that does nothing; what it would see is checked in the frame. It
+ * has a reference count, but nobody has set it: a reference of our own keeps
+ * the session's from being the last.
+ */
+static struct bpf_prog *nothing_prog(void)
+{
+	static struct sock_filter ret0[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+	struct sock_fprog_kern fprog = {
+		.len = ARRAY_SIZE(ret0),
+		.filter = ret0,
+	};
+	struct bpf_prog *prog;
+	int err = bpf_prog_create(&prog, &fprog);
+
+	if (err)
+		return ERR_PTR(err);
+	bpf_prog_inc(prog);
+	return prog;
+}
+
+static int test_one(struct bpf_prog *prog, unsigned int nr, unsigned long func)
+{
+	enum fsession_reason reason = FSESSION_REASON_NONE;
+	struct fsession_target t = {};
+	struct fsession_session *s;
+	const char *wrong;
+	int err, i;
+
+	for (i = 0; i < nr; i++)
+		t.layout.word[i] = i;
+	t.layout.nr = nr;
+	t.layout.stack = nr > FSESSION_ARG_REGS ? nr - FSESSION_ARG_REGS : 0;
+	err = fsession_target_at(func, &t, &reason);
+	s = err ? ERR_PTR(err) : fsession_session_attach(prog, 0, &t, &reason);
+	fsession_target_release(&t);
+	if (IS_ERR(s)) {
+		pr_err("self-test: attach '%ps': %pe (reason %d): not loading\n",
+		       (void *)func, s, reason);
+		return PTR_ERR(s);
+	}
+
+	for (i = 0, wrong = NULL; i < CALLS && !wrong; i++)
+		wrong = check_call(nr, func, true);
+	if (!wrong)
+		wrong = check_books(s, CALLS);
+
+	fsession_session_detach(s);
+	drain();
+	if (!wrong)
+		wrong = check_call(nr, func, false);
+	if (!wrong)
+		return 0;
+	pr_err("self-test: %s: this kernel is not supported, not loading\n",
+	       wrong);
+	return -EOPNOTSUPP;
+}
+
+int fsession_selftest(void)
+{
+	struct bpf_prog *prog = nothing_prog();
+	int err;
+
+	if (IS_ERR(prog))
+		return PTR_ERR(prog);
+	err = test_one(prog, 6, (unsigned long)fsession_selftest_regs);
+	if (!err)
+		err = test_one(prog, 8, (unsigned long)fsession_selftest_stack);
+	bpf_prog_destroy(prog);
+	return err;
+}

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sessions: attach, detach, what they have seen, and the reaper that takes down
+ * what detach leaves.
+ *
+ * Detach only takes the program away. The rest is the reaper's, on a workqueue,
+ * in this order: sites get lists without the session; a grace period, after
+ * which no run of the program is left and no call comes in under the old lists;
+ * the program is put; functions that nobody traces are given back to ftrace;
+ * old lists that have drained are freed; sessions that are on no list any more
+ * are freed and let go of the module. What has not drained is looked at again
+ * later: a task may sleep inside a traced function for days.
+ */
+#include <linux/filter.h>
+#include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "fsession.h"
+
+/* Protects all but the hot path; see fsession.h. */
+DEFINE_MUTEX(fsession_mutex);
+DECLARE_WAIT_QUEUE_HEAD(fsession_changed);
+
+/* How often the reaper looks again, in milliseconds: longer and longer. */
+#define REAP_MIN_MS	2U
+#define REAP_MAX_MS	1000U
+
+/* fsession_mutex */
+static LIST_HEAD(sessions);
+static u32 last_id;
+static u64 last_detached;
+
+static void reap(struct work_struct *work);
+static DECLARE_DELAYED_WORK(reap_work, reap);
+static struct workqueue_struct *reap_wq;
+static unsigned int reap_ms;	/* reaper only, but for resets to 0 */
+
+static void reap_soon(void)
+{
+	WRITE_ONCE(reap_ms, 0);
+	mod_delayed_work(reap_wq, &reap_work, 0);
+}
+
+static void session_free(struct fsession_session *s)
+{
+	free_percpu(s->odd);
+	put_pid(s->owner);
+	kfree(s->name);
+	kfree(s);
+	/* The reaper runs on until fsession_session_exit() has waited for it. */
+	module_put(THIS_MODULE);
+}
+
+/* The first half of a pass: all that must come before the grace period. */
+static void reap_age(void)
+{
+	struct fsession_session *s;
+
+	lockdep_assert_held(&fsession_mutex);
+	list_for_each_entry(s, &sessions, node) {
+		if (s->live)
+			continue;
+		s->aged = true;
+		if (s->site && fsession_site_remove_dead(s->site))
+			s->site = NULL;
+	}
+	fsession_list_age();
+}
+
+static void reap_programs(void)
+{
+	struct fsession_session *s;
+
+	lockdep_assert_held(&fsession_mutex);
+	list_for_each_entry(s, &sessions, node) {
+		if (s->aged && s->dead_prog) {
+			bpf_prog_put(s->dead_prog);
+			s->dead_prog = NULL;
+		}
+	}
+}
+
+/* True when there is something left to come back for. */
+static bool reap_sessions(void)
+{
+	struct fsession_session *s, *tmp;
+	bool left = false;
+
+	lockdep_assert_held(&fsession_mutex);
+	list_for_each_entry_safe(s, tmp, &sessions, node) {
+		if (s->live)
+			continue;
+		if (!s->aged || s->site || s->lists) {
+			left = true;
+			continue;
+		}
+		list_del(&s->node);
+		session_free(s);
+	}
+	return left;
+}
+
+static void reap(struct work_struct *work)
+{
+	struct fsession_reg *reg;
+	bool left;
+
+	mutex_lock(&fsession_mutex);
+	reap_age();
+	mutex_unlock(&fsession_mutex);
+
+	synchronize_rcu();
+
+	mutex_lock(&fsession_mutex);
+	reap_programs();
+	while ((reg = fsession_site_idle_reg())) {
+		mutex_unlock(&fsession_mutex);
+		fsession_site_retire_reg(reg);
+		mutex_lock(&fsession_mutex);
+	}
+	fsession_list_reap();
+	left = reap_sessions();
+	mutex_unlock(&fsession_mutex);
+	wake_up_all(&fsession_changed);
+
+	if (left) {
+		unsigned int ms = READ_ONCE(reap_ms);
+
+		queue_delayed_work(reap_wq, &reap_work, msecs_to_jiffies(ms));
+		WRITE_ONCE(reap_ms, clamp(2 * ms, REAP_MIN_MS, REAP_MAX_MS));
+	}
+}
+
+static bool prog_has_session(const struct bpf_prog *prog)
+{
+	struct fsession_session *s;
+
+	lockdep_assert_held(&fsession_mutex);
+	list_for_each_entry(s, &sessions, node) {
+		if (s->live && s->prog == prog)
+			return true;
+	}
+	return false;
+}
+
+/* Counted as live from here on, but not shown. */
+static int session_add(struct fsession_session *s, enum fsession_reason *reason)
+{
+	int err = mutex_lock_interruptible(&fsession_mutex);
+
+	if (err)
+		return err;
+	if (prog_has_session(s->prog)) {
+		*reason = FSESSION_REASON_PROG_ATTACHED;
+		err = -EALREADY;
+	} else {
+		s->id = ++last_id;
+		s->live = true;
+		list_add_tail(&s->node, &sessions);
+		__module_get(THIS_MODULE);
+	}
+	mutex_unlock(&fsession_mutex);
+	return err;
+}
+
+/**
+ * fsession_session_attach() - a new session.
+ * @prog: its program; the session takes a reference of its own
+ * @attach_cookie: for bpf_get_attach_cookie()
+ * @t: its target; the session takes over the name
+ * @reason: why not
+ *
+ * Returns the session, to be given to fsession_session_detach(), or an error
+ * pointer.
+ */
+struct fsession_session *fsession_session_attach(struct bpf_prog *prog,
+						 u64 attach_cookie,
+						 struct fsession_target *t,
+						 enum fsession_reason *reason)
+{
+	struct fsession_session *s;
+	int err;
+
+	s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	s->odd = alloc_percpu_gfp(struct fsession_odd, GFP_KERNEL_ACCOUNT);
+	if (!s->odd) {
+		kfree(s);
+		return ERR_PTR(-ENOMEM);
+	}
+	s->prog = prog;
+	s->prog_id = prog->aux->id;
+	s->target_btf_id = t->btf_id;
+	s->attach_cookie = attach_cookie;
+
+	err = session_add(s, reason);
+	if (err) {
+		free_percpu(s->odd);
+		kfree(s);
+		return ERR_PTR(err);
+	}
+	/* From here on the reaper undoes what there is. */
+	bpf_prog_inc(prog);
+	s->owner = get_pid(task_tgid(current));
+	s->name = t->name;
+	t->name = NULL;
+
+	err = fsession_site_attach(s, t, reason);
+	if (err) {
+		fsession_session_detach(s);
+		return ERR_PTR(err);
+	}
+	mutex_lock(&fsession_mutex);
+	s->visible = true;
+	mutex_unlock(&fsession_mutex);
+	return s;
+}
+
+/**
+ * fsession_session_detach() - stop a session and leave the rest to the reaper.
+ * @s: the session; the caller may not use it any more
+ */
+void fsession_session_detach(struct fsession_session *s)
+{
+	mutex_lock(&fsession_mutex);
+	s->live = false;
+	s->detached = ++last_detached;
+	s->dead_prog = s->prog;
+	WRITE_ONCE(s->prog, NULL);
+	mutex_unlock(&fsession_mutex);
+	reap_soon();
+}
+
+/* Session @id, or with @next the one with the lowest id above it. */
+struct fsession_session *fsession_session_find(u32 id, bool next)
+{
+	struct fsession_session *s;
+
+	lockdep_assert_held(&fsession_mutex);
+	/* In order of id: they are added at the end, and ids only grow. */
+	list_for_each_entry(s, &sessions, node) {
+		if (s->visible && (next ? s->id > id : s->id == id))
+			return s;
+	}
+	return NULL;
+}
+
+static void odd_sum(const struct fsession_session *s, struct fsession_odd *odd)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		const struct fsession_odd *o = per_cpu_ptr(s->odd, cpu);
+
+		odd->missed += READ_ONCE(o->missed);
+		odd->skipped += READ_ONCE(o->skipped);
+		odd->unran_out += READ_ONCE(o->unran_out);
+		odd->dropped += READ_ONCE(o->dropped);
+	}
+}
+
+/* What @s is and has seen, but for its name and what the caller may not see. */
+void fsession_session_read(struct fsession_session *s,
+			   struct fsession_info *info)
+{
+	struct fsession_books books = s->folded;
+	struct fsession_odd odd = {};
+
+	lockdep_assert_held(&fsession_mutex);
+	fsession_list_books(s, &books);
+	odd_sum(s, &odd);
+
+	info->id = s->id;
+	info->state = s->live ? FSESSION_STATE_LIVE : FSESSION_STATE_DRAINING;
+	info->prog_id = s->prog_id;
+	info->owner_pid = pid_nr_ns(s->owner, task_active_pid_ns(current));
+	info->attach_cookie = s->attach_cookie;
+	info->target_btf_id = s->target_btf_id;
+	info->sites = 1;
+	/*
+	 * The lists count calls; the session's own books say for which of them
+	 * its program did not run.
+	 */
+	info->misses = odd.missed;
+	info->entries = books.in - odd.missed - odd.skipped;
+	info->calls = info->entries + info->misses;
+	info->abandoned = atomic64_read(&s->abandoned);
+	info->dropped = odd.dropped;
+	info->exits = books.out - odd.unran_out - odd.dropped - info->abandoned;
+	info->inside = info->entries - info->exits - info->dropped -
+		       info->abandoned;
+}
+
+void fsession_session_count(u32 *live, u32 *draining)
+{
+	struct fsession_session *s;
+
+	mutex_lock(&fsession_mutex);
+	*live = 0;
+	*draining = 0;
+	list_for_each_entry(s, &sessions, node) {
+		if (s->visible && s->live)
+			++*live;
+		else if (s->visible)
+			++*draining;
+	}
+	mutex_unlock(&fsession_mutex);
+}
+
+/* Sessions detached up to @mark that are still there. */
+static u32 draining_since(u64 mark)
+{
+	struct fsession_session *s;
+	u32 n = 0;
+
+	mutex_lock(&fsession_mutex);
+	list_for_each_entry(s, &sessions, node)
+		n += s->detached && s->detached <= mark;
+	mutex_unlock(&fsession_mutex);
+	return n;
+}
+
+/**
+ * fsession_session_drain() - wait for sessions detached so far to be gone.
+ * @timeout_ms: how long at most
+ * @draining: how many are left
+ *
+ * Returns 0, -ETIMEDOUT, or -EINTR.
+ */
+long fsession_session_drain(unsigned int timeout_ms, u32 *draining)
+{
+	u64 mark;
+	long left;
+
+	mutex_lock(&fsession_mutex);
+	mark = last_detached;
+	mutex_unlock(&fsession_mutex);
+
+	if (timeout_ms && draining_since(mark))
+		reap_soon();
+	left = wait_event_interruptible_timeout(fsession_changed,
+						!draining_since(mark),
+						msecs_to_jiffies(timeout_ms));
+	*draining = draining_since(mark);
+	if (left < 0)
+		return -EINTR;
+	return *draining ? -ETIMEDOUT : 0;
+}
+
+int fsession_session_init(void)
+{
+	reap_wq = alloc_ordered_workqueue("fsession", 0);
+	return reap_wq ? 0 : -ENOMEM;
+}
+
+void fsession_session_exit(void)
+{
+	cancel_delayed_work_sync(&reap_work);
+	destroy_workqueue(reap_wq);
+	WARN_ON(!list_empty(&sessions));
+}

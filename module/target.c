@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What may be traced, and how its arguments lie.
+ */
+#include <linux/bpf.h>
+#include <linux/kallsyms.h>
+#include <linux/kobject.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "fsession.h"
+
+/*
+ * Functions that must not be traced. The kernel's verifier knows some of them,
+ * on some versions; here are all, for all.
+ *
+ * A name that ends in '*' stands for all that begin so.
+ */
+static const struct denied {
+	const char *name;
+	enum fsession_reason reason;
+	const char *why;
+} denied[] = {
+#define DENIED FSESSION_REASON_DENIED
+	/* The hot path, or the program runner around it, goes through these. */
+	{ "migrate_disable", DENIED, "runs around programs" },
+	{ "migrate_enable", DENIED, "runs around programs" },
+	{ "___migrate_enable", DENIED, "runs around programs" },
+	{ "__migrate_enable", DENIED, "runs around programs" },
+	{ "preempt_count_add", DENIED, "runs around programs" },
+	{ "preempt_count_sub", DENIED, "runs around programs" },
+	{ "rcu_*", DENIED, "RCU itself; programs run under it" },
+	{ "__rcu_*", DENIED, "RCU itself; programs run under it" },
+	{ "__bpf_prog_enter*", DENIED, "runs around programs" },
+	{ "__bpf_prog_exit*", DENIED, "runs around programs" },
+	{ "__bpf_tramp_*", DENIED, "runs around programs" },
+	{ "bpf_prog_start_time", DENIED, "runs around programs" },
+	{ "update_prog_stats", DENIED, "runs around programs" },
+	{ "bpf_dispatcher_*", DENIED, "is rewritten while it is called" },
+	{ "__ftrace_invalid_address__*", DENIED, "no function" },
+	/* RCU does not watch there: nothing protects what a program reads. */
+	{ "arch_cpu_idle", DENIED, "idle: RCU does not watch" },
+	{ "default_idle", DENIED, "idle: RCU does not watch" },
+	{ "default_idle_call", DENIED, "idle: RCU does not watch" },
+	{ "cpuidle_enter_s2idle", DENIED, "idle: RCU does not watch" },
+	{ "acpi_idle_enter*", DENIED, "idle: RCU does not watch" },
+	{ "intel_idle*", DENIED, "idle: RCU does not watch" },
+	{ "mwait_idle", DENIED, "idle: RCU does not watch" },
+	{ "poll_idle", DENIED, "idle: RCU does not watch" },
+#undef DENIED
+#define NORETURN FSESSION_REASON_NORETURN
+	/* A call of these never leaves: it would count as inside for ever. */
+	{ "do_exit", NORETURN, "the task ends" },
+	{ "do_group_exit", NORETURN, "the task ends" },
+	{ "do_task_dead", NORETURN, "the task ends" },
+	{ "make_task_dead", NORETURN, "the task ends" },
+	{ "kthread_exit", NORETURN, "the task ends" },
+	{ "kthread_complete_and_exit", NORETURN, "the task ends" },
+	{ "__module_put_and_kthread_exit", NORETURN, "the task ends" },
+	{ "rewind_stack_and_make_dead", NORETURN, "the task ends" },
+	{ "__x64_sys_exit", NORETURN, "the task ends" },
+	{ "__x64_sys_exit_group", NORETURN, "the task ends" },
+	{ "__ia32_sys_exit", NORETURN, "the task ends" },
+	{ "__ia32_sys_exit_group", NORETURN, "the task ends" },
+	{ "__arm64_sys_exit", NORETURN, "the task ends" },
+	{ "__arm64_sys_exit_group", NORETURN, "the task ends" },
+	{ "kunit_try_catch_throw", NORETURN, "the task ends" },
+	{ "arch_call_rest_init", NORETURN, "boot" },
+	{ "cpu_startup_entry", NORETURN, "the idle loop" },
+	{ "start_secondary", NORETURN, "the idle loop" },
+	{ "rest_init", NORETURN, "the idle loop" },
+	{ "play_dead*", NORETURN, "the CPU goes off" },
+	{ "native_play_dead", NORETURN, "the CPU goes off" },
+	{ "arch_cpu_idle_dead", NORETURN, "the CPU goes off" },
+	{ "hlt_play_dead", NORETURN, "the CPU goes off" },
+	{ "mwait_play_dead", NORETURN, "the CPU goes off" },
+	{ "xen_pv_play_dead", NORETURN, "the CPU goes off" },
+	{ "stop_this_cpu", NORETURN, "the CPU goes off" },
+	{ "panic", NORETURN, "the machine stops" },
+	{ "nmi_panic", NORETURN, "the machine stops" },
+	{ "nmi_panic_self_stop", NORETURN, "the machine stops" },
+	{ "panic_smp_self_stop", NORETURN, "the machine stops" },
+	{ "__stack_chk_fail", NORETURN, "the machine stops" },
+#undef NORETURN
+};
+
+/* @name is what kallsyms says: "function" or "function [module]". */
+static enum fsession_reason denied_reason(const char *name)
+{
+	size_t i, len = strcspn(name, " ");
+
+	for (i = 0; i < ARRAY_SIZE(denied); i++) {
+		size_t n = strlen(denied[i].name);
+		bool prefix = denied[i].name[n - 1] == '*';
+
+		if (prefix)
+			n--;
+		if (prefix ? len >= n : len == n) {
+			if (!strncmp(denied[i].name, name, n))
+				return denied[i].reason;
+		}
+	}
+	return FSESSION_REASON_NONE;
+}
+
+/*
+ * Where the calling convention puts the arguments of @model. One that does not
+ * fit into the registers that are left goes to the stack whole, and later ones
+ * may still get the registers.
+ */
+static int place_words(const struct btf_func_model *model,
+		       struct fsession_layout *layout)
+{
+	u32 regs = 0, stack = 0, nr = 0, i, w;
+
+	for (i = 0; i < model->nr_args; i++) {
+		u32 words = DIV_ROUND_UP(model->arg_size[i], sizeof(u64));
+
+		if (!words || words > 2 || nr + words > FSESSION_MAX_WORDS)
+			return -EOPNOTSUPP;
+		if (regs + words <= FSESSION_ARG_REGS) {
+			for (w = 0; w < words; w++)
+				layout->word[nr++] = regs++;
+			continue;
+		}
+		/* __int128, not a struct of two words, is aligned to its size */
+		if (words == 2 && !(model->arg_flags[i] & BTF_FMODEL_STRUCT_ARG))
+			stack = round_up(stack, 2);
+		for (w = 0; w < words; w++)
+			layout->word[nr++] = FSESSION_ARG_REGS + stack++;
+	}
+	layout->nr = nr;
+	layout->stack = stack;
+	return 0;
+}
+
+/*
+ * Pins the module named in @symbol, "function [module]". A module's kobject
+ * keeps its struct module in memory, and says no once it is going.
+ */
+static int pin_owner(const char *symbol, struct module **owner)
+{
+	const char *open = strchr(symbol, '[');
+	char name[MODULE_NAME_LEN];
+	struct module *mod = NULL;
+	struct kobject *kobj;
+
+	*owner = NULL;
+	if (!open)
+		return 0;
+	strscpy(name, open + 1, sizeof(name));
+	name[strcspn(name, "]")] = '\0';
+	kobj = kset_find_obj(THIS_MODULE->mkobj.kobj.kset, name);
+	if (!kobj)
+		return -ESTALE;
+	mod = container_of(kobj, struct module_kobject, kobj)->mod;
+	if (mod && try_module_get(mod))
+		*owner = mod;
+	kobject_put(kobj);
+	return *owner ? 0 : -ESTALE;
+}
+
+/**
+ * fsession_target_at() - what can be said of a function by its address.
+ * @func: its address
+ * @t: filled in, but for layout and btf_id; to be released in any case
+ * @reason: why not
+ */
+int fsession_target_at(unsigned long func, struct fsession_target *t,
+		       enum fsession_reason *reason)
+{
+	int err;
+
+	t->func = func;
+	t->name = kmalloc(KSYM_SYMBOL_LEN, GFP_KERNEL);
+	if (!t->name)
+		return -ENOMEM;
+	sprint_symbol_no_offset(t->name, func);
+
+	*reason = denied_reason(t->name);
+	if (*reason == FSESSION_REASON_NORETURN)
+		return -EDEADLK;
+	if (*reason)
+		return -EACCES;
+	err = pin_owner(t->name, &t->owner);
+	if (err) {
+		*reason = FSESSION_REASON_MODULE_GOING;
+		return err;
+	}
+	t->ip = fsession_arch_site(func);
+	if (!t->ip) {
+		*reason = FSESSION_REASON_NO_SITE;
+		return -ENOENT;
+	}
+	return 0;
+}
+
+/* What the verifier found out about the program's target when it was loaded. */
+struct verified {
+	unsigned long func;
+	struct btf_func_model model;
+};
+
+static int get_verified(struct bpf_prog *prog, struct verified *v,
+			enum fsession_reason *reason)
+{
+	struct bpf_trampoline *tr;
+	int err = 0;
+
+	mutex_lock(&prog->aux->dst_mutex);
+	tr = prog->aux->dst_trampoline;
+	if (prog->aux->dst_prog) {
+		*reason = FSESSION_REASON_PROG_TARGET;
+		err = -EOPNOTSUPP;
+	} else if (!tr) {
+		/* bpf(2) takes it when it attaches, and never gives it back. */
+		*reason = FSESSION_REASON_PROG_ATTACHED;
+		err = -EALREADY;
+	} else {
+		v->func = (unsigned long)tr->func.addr;
+		v->model = tr->func.model;
+	}
+	mutex_unlock(&prog->aux->dst_mutex);
+	return err;
+}
+
+/**
+ * fsession_target_resolve() - the target of a session program.
+ * @prog: a tracing program
+ * @t: filled in; to be released in any case
+ * @reason: why not
+ */
+int fsession_target_resolve(struct bpf_prog *prog, struct fsession_target *t,
+			    enum fsession_reason *reason)
+{
+	struct verified v;
+	int err;
+
+	if (prog->expected_attach_type != BPF_TRACE_FEXIT) {
+		*reason = FSESSION_REASON_ATTACH_TYPE;
+		return -EPROTONOSUPPORT;
+	}
+	err = get_verified(prog, &v, reason);
+	if (err)
+		return err;
+	if (fsession_prog_sleepable(prog)) {
+		*reason = FSESSION_REASON_SLEEPABLE;
+		return -EOPNOTSUPP;
+	}
+	err = place_words(&v.model, &t->layout);
+	if (err) {
+		*reason = FSESSION_REASON_ARGS;
+		return err;
+	}
+	t->btf_id = prog->aux->attach_btf_id;
+	return fsession_target_at(v.func, t, reason);
+}
+
+/* What nobody has taken over is let go. */
+void fsession_target_release(struct fsession_target *t)
+{
+	module_put(t->owner);
+	kfree(t->name);
+}
