@@ -74,11 +74,11 @@ static notrace void exit_probe(FSESSION_EXIT_PROBE_ARGS)
 	unsigned long from, end;
 	struct fsession_frame *frame;
 
-	if (task != current)
+	/* Nothing has been traced yet? */
+	if (task != current || !READ_ONCE(fsession_table->used))
 		return;
 	from = (unsigned long)task_stack_page(task);
 	end = from + THREAD_SIZE;
-	/* The lowest word is the stack's end magic, never a frame. */
 	while ((frame = fsession_frame_next(&from, end)))
 		abandon(frame);
 }

@@ -74,6 +74,7 @@ struct fsession_list {
 	u32 n;
 	s32 ctx;	/* from the frame to ctx[0], bytes */
 	s32 cookies;	/* from the frame to the cookies, bytes */
+	bool mixed;	/* a session on it is sleepable */
 	struct list_head retired;
 	bool aged;	/* a grace period has begun since it was retired */
 	struct fsession_entry entry[];
@@ -164,6 +165,7 @@ struct fsession_session {
 	struct fsession_odd __percpu *odd;
 
 	/* Written once, before the session is visible. */
+	bool sleepable;
 	u32 id;
 	u32 prog_id;
 	u32 target_btf_id;
@@ -260,8 +262,8 @@ int fsession_direct_detach(struct ftrace_ops *ops);
 /* target.c */
 int fsession_target_resolve(struct bpf_prog *prog, struct fsession_target *t,
 			    enum fsession_reason *reason);
-int fsession_target_at(unsigned long func, struct fsession_target *t,
-		       enum fsession_reason *reason);
+int fsession_target_at(unsigned long func, const char *btf_name,
+		       struct fsession_target *t, enum fsession_reason *reason);
 void fsession_target_release(struct fsession_target *t);
 
 /* site.c: with fsession_mutex held unless said otherwise */

@@ -7,6 +7,9 @@
  * CPUs write to. A program runs with preemption off, which is also what keeps
  * sites, lists and programs from being freed; under PREEMPT_RT, where programs
  * may take sleeping spinlocks, it runs as the kernel's own trampoline does it.
+ * A sleepable program runs under tasks-trace RCU, on a list that the call has
+ * been counted in on: that keeps the list and its sessions, and the reaper
+ * waits for both kinds of readers before it puts a program.
  */
 #include <linux/bpf.h>
 #include <linux/filter.h>
@@ -14,6 +17,7 @@
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
+#include <linux/rcupdate_trace.h>
 
 #include "fsession.h"
 
@@ -44,6 +48,45 @@ static __always_inline void run_unlock(void)
 	preempt_enable_notrace();
 }
 
+static __always_inline void run_lock_sleepable(void)
+{
+	rcu_read_lock_trace();
+	migrate_disable();
+	might_fault();
+}
+
+static __always_inline void run_unlock_sleepable(void)
+{
+	migrate_enable();
+	rcu_read_unlock_trace();
+}
+
+/*
+ * On a list with a sleepable session each program runs under its own kind of
+ * protection; on any other, one lock serves the whole half.
+ */
+static __always_inline void prog_lock(const struct fsession_session *s,
+				      bool mixed)
+{
+	if (!mixed)
+		return;
+	if (s->sleepable)
+		run_lock_sleepable();
+	else
+		run_lock();
+}
+
+static __always_inline void prog_unlock(const struct fsession_session *s,
+					bool mixed)
+{
+	if (!mixed)
+		return;
+	if (s->sleepable)
+		run_unlock_sleepable();
+	else
+		run_unlock();
+}
+
 /* The kernel's counter of the same, shown by bpftool as recursion_misses. */
 static noinline notrace void prog_missed(const struct bpf_prog *prog)
 {
@@ -65,13 +108,37 @@ static __always_inline void run_prog(struct fsession_frame *frame,
 	bpf_prog_run(prog, ctx);
 }
 
+/* Runs the entry of one session; true if its program ran. */
+static __always_inline bool run_entry(struct fsession_frame *frame,
+				      const struct fsession_entry *entry,
+				      u64 *ctx, u64 *cookie)
+{
+	const struct bpf_prog *prog = READ_ONCE(entry->session->prog);
+	bool ran;
+
+	if (unlikely(!prog)) {
+		this_cpu_inc(entry->session->odd->skipped);
+		return false;
+	}
+	ran = likely(fsession_prog_enter(prog));
+	if (ran) {
+		*cookie = 0;
+		run_prog(frame, entry, prog, ctx, cookie);
+	} else {
+		this_cpu_inc(entry->session->odd->missed);
+		prog_missed(prog);
+	}
+	fsession_prog_leave(prog);
+	return ran;
+}
+
 /*
  * Runs the entry of every session on the list. A session is marked in
  * frame->ran if and only if its program ran; only then will its exit run.
  */
 static __always_inline void run_entries(struct fsession_frame *frame,
 					const struct fsession_list *list,
-					u64 *ctx)
+					u64 *ctx, bool mixed)
 {
 	u64 *cookie = fsession_cookies(frame, list);
 	u64 ran = 0;
@@ -80,36 +147,44 @@ static __always_inline void run_entries(struct fsession_frame *frame,
 	frame->run.saved_run_ctx = bpf_set_run_ctx(&frame->run.run_ctx);
 	for (i = 0; i < list->n; i++, cookie++) {
 		const struct fsession_entry *entry = &list->entry[i];
-		const struct bpf_prog *prog = READ_ONCE(entry->session->prog);
 
-		if (unlikely(!prog)) {
-			this_cpu_inc(entry->session->odd->skipped);
-			continue;
-		}
-		if (likely(fsession_prog_enter(prog))) {
-			*cookie = 0;
-			run_prog(frame, entry, prog, ctx, cookie);
+		prog_lock(entry->session, mixed);
+		if (likely(run_entry(frame, entry, ctx, cookie)))
 			ran |= BIT_ULL(i);
-		} else {
-			this_cpu_inc(entry->session->odd->missed);
-			prog_missed(prog);
-		}
-		fsession_prog_leave(prog);
+		prog_unlock(entry->session, mixed);
 	}
 	bpf_reset_run_ctx(frame->run.saved_run_ctx);
 	frame->ran = ran;
 }
 
 /*
- * Runs the exit of every session whose entry ran. It does not ask the recursion
+ * Runs the exit of a session if its entry ran. It does not ask the recursion
  * guard for permission: a program that is in the middle of a run on this CPU
  * got there either before the call was entered, and then the entry was a miss,
- * or has been preempted (PREEMPT_RT), and then skipping would break the pair.
- * It does take the guard, so that calls from the exit are misses.
+ * or has been preempted (sleepable, or PREEMPT_RT), and then skipping would
+ * break the pair. It does take the guard, so that calls from the exit are
+ * misses.
  */
+static __always_inline void run_exit(struct fsession_frame *frame,
+				     const struct fsession_entry *entry,
+				     u64 *ctx, u64 *cookie, bool ran)
+{
+	const struct bpf_prog *prog = READ_ONCE(entry->session->prog);
+
+	if (unlikely(!ran)) {
+		this_cpu_inc(entry->session->odd->unran_out);
+	} else if (unlikely(!prog)) {
+		this_cpu_inc(entry->session->odd->dropped);
+	} else {
+		fsession_prog_enter(prog);
+		run_prog(frame, entry, prog, ctx, cookie);
+		fsession_prog_leave(prog);
+	}
+}
+
 static __always_inline void run_exits(struct fsession_frame *frame,
 				      const struct fsession_list *list,
-				      u64 *ctx)
+				      u64 *ctx, bool mixed)
 {
 	u64 *cookie = fsession_cookies(frame, list);
 	u64 ran = frame->ran;
@@ -118,21 +193,26 @@ static __always_inline void run_exits(struct fsession_frame *frame,
 	frame->run.saved_run_ctx = bpf_set_run_ctx(&frame->run.run_ctx);
 	for (i = 0; i < list->n; i++, cookie++) {
 		const struct fsession_entry *entry = &list->entry[i];
-		const struct bpf_prog *prog = READ_ONCE(entry->session->prog);
 
-		if (unlikely(!(ran & BIT_ULL(i)))) {
-			this_cpu_inc(entry->session->odd->unran_out);
-			continue;
-		}
-		if (unlikely(!prog)) {
-			this_cpu_inc(entry->session->odd->dropped);
-			continue;
-		}
-		fsession_prog_enter(prog);
-		run_prog(frame, entry, prog, ctx, cookie);
-		fsession_prog_leave(prog);
+		prog_lock(entry->session, mixed);
+		run_exit(frame, entry, ctx, cookie, ran & BIT_ULL(i));
+		prog_unlock(entry->session, mixed);
 	}
 	bpf_reset_run_ctx(frame->run.saved_run_ctx);
+}
+
+static noinline notrace void run_entries_mixed(struct fsession_frame *frame,
+					       const struct fsession_list *list,
+					       u64 *ctx)
+{
+	run_entries(frame, list, ctx, true);
+}
+
+static noinline notrace void run_exits_mixed(struct fsession_frame *frame,
+					     const struct fsession_list *list,
+					     u64 *ctx)
+{
+	run_exits(frame, list, ctx, true);
 }
 
 /*
@@ -207,7 +287,12 @@ notrace long fsession_enter(struct fsession_frame *frame, void *extra,
 	if (unlikely(site->layout.nr > FSESSION_ARG_REGS))
 		enter_wide(frame, site, ctx, extra);
 	ctx[site->layout.nr] = 0;
-	run_entries(frame, list, ctx);
+	if (unlikely(list->mixed)) {
+		run_unlock();
+		run_entries_mixed(frame, list, ctx);
+		return 0;
+	}
+	run_entries(frame, list, ctx, false);
 	run_unlock();
 	return 0;
 pass:
@@ -229,13 +314,18 @@ notrace void fsession_exit(struct fsession_frame *frame)
 	if (unlikely(!list))
 		return;
 
-	run_lock();
 	WRITE_ONCE(frame->guard, fsession_guard(frame, FSESSION_EXIT));
 	ctx = fsession_ctx(frame, list);
 	ctx[ctx[-1]] = frame->ret[0];
-	run_exits(frame, list, ctx);
+	if (unlikely(list->mixed)) {
+		run_exits_mixed(frame, list, ctx);
+	} else {
+		run_lock();
+		run_exits(frame, list, ctx, false);
+		run_unlock();
+	}
+	/* Last: from here on the list may be gone. */
 	WRITE_ONCE(frame->guard, 0);
 	this_cpu_inc(list->flight->out);
-	run_unlock();
 }
 NOKPROBE_SYMBOL(fsession_exit);

@@ -15,6 +15,7 @@
 #include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
+#include <linux/rcupdate_trace.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
@@ -54,20 +55,26 @@ static void session_free(struct fsession_session *s)
 	module_put(THIS_MODULE);
 }
 
-/* The first half of a pass: all that must come before the grace period. */
-static void reap_age(void)
+/*
+ * The first half of a pass: all that must come before the grace period. True if
+ * that has to be one for sleepable programs, too.
+ */
+static bool reap_age(void)
 {
 	struct fsession_session *s;
+	bool sleepable = false;
 
 	lockdep_assert_held(&fsession_mutex);
 	list_for_each_entry(s, &sessions, node) {
 		if (s->live)
 			continue;
 		s->aged = true;
+		sleepable |= s->sleepable && s->dead_prog;
 		if (s->site && fsession_site_remove_dead(s->site))
 			s->site = NULL;
 	}
 	fsession_list_age();
+	return sleepable;
 }
 
 static void reap_programs(void)
@@ -106,13 +113,15 @@ static bool reap_sessions(void)
 static void reap(struct work_struct *work)
 {
 	struct fsession_reg *reg;
-	bool left;
+	bool left, sleepable;
 
 	mutex_lock(&fsession_mutex);
-	reap_age();
+	sleepable = reap_age();
 	mutex_unlock(&fsession_mutex);
 
 	synchronize_rcu();
+	if (sleepable)
+		synchronize_rcu_tasks_trace();
 
 	mutex_lock(&fsession_mutex);
 	reap_programs();
@@ -193,6 +202,7 @@ struct fsession_session *fsession_session_attach(struct bpf_prog *prog,
 		return ERR_PTR(-ENOMEM);
 	}
 	s->prog = prog;
+	s->sleepable = fsession_prog_sleepable(prog);
 	s->prog_id = prog->aux->id;
 	s->target_btf_id = t->btf_id;
 	s->attach_cookie = attach_cookie;
@@ -263,6 +273,12 @@ static void odd_sum(const struct fsession_session *s, struct fsession_odd *odd)
 	}
 }
 
+/* Counts that are read while calls go on may be ahead of one another. */
+static u64 less(u64 a, u64 b)
+{
+	return a > b ? a - b : 0;
+}
+
 /* What @s is and has seen, but for its name and what the caller may not see. */
 void fsession_session_read(struct fsession_session *s,
 			   struct fsession_info *info)
@@ -271,8 +287,8 @@ void fsession_session_read(struct fsession_session *s,
 	struct fsession_odd odd = {};
 
 	lockdep_assert_held(&fsession_mutex);
-	fsession_list_books(s, &books);
 	odd_sum(s, &odd);
+	fsession_list_books(s, &books);
 
 	info->id = s->id;
 	info->state = s->live ? FSESSION_STATE_LIVE : FSESSION_STATE_DRAINING;
@@ -286,13 +302,16 @@ void fsession_session_read(struct fsession_session *s,
 	 * its program did not run.
 	 */
 	info->misses = odd.missed;
-	info->entries = books.in - odd.missed - odd.skipped;
+	info->entries = less(books.in, odd.missed + odd.skipped);
 	info->calls = info->entries + info->misses;
 	info->abandoned = atomic64_read(&s->abandoned);
 	info->dropped = odd.dropped;
-	info->exits = books.out - odd.unran_out - odd.dropped - info->abandoned;
-	info->inside = info->entries - info->exits - info->dropped -
-		       info->abandoned;
+	info->exits = less(books.out,
+			   odd.unran_out + odd.dropped + info->abandoned);
+	info->exits = min(info->exits,
+			  less(info->entries, odd.dropped + info->abandoned));
+	info->inside = less(info->entries, info->exits + odd.dropped +
+					   info->abandoned);
 }
 
 void fsession_session_count(u32 *live, u32 *draining)

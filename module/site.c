@@ -168,6 +168,8 @@ static struct fsession_list *list_next(const struct fsession_site *site,
 		if (old->entry[i].session->live)
 			list->entry[list->n++] = old->entry[i];
 	}
+	for (i = 0; i < n; i++)
+		list->mixed |= list->entry[i].session->sleepable;
 	list_place(list, &site->layout);
 	return list;
 }

@@ -44,7 +44,11 @@ static const struct denied {
 	{ "default_idle", DENIED, "idle: RCU does not watch" },
 	{ "default_idle_call", DENIED, "idle: RCU does not watch" },
 	{ "cpuidle_enter_s2idle", DENIED, "idle: RCU does not watch" },
-	{ "acpi_idle_enter*", DENIED, "idle: RCU does not watch" },
+	{ "acpi_idle_*", DENIED, "idle: RCU does not watch" },
+	{ "acpi_safe_halt", DENIED, "idle: RCU does not watch" },
+	{ "acpi_processor_ffh_cstate_enter", DENIED, "idle: RCU does not watch" },
+	{ "amd_e400_idle", DENIED, "idle: RCU does not watch" },
+	{ "default_enter_idle", DENIED, "idle: RCU does not watch" },
 	{ "intel_idle*", DENIED, "idle: RCU does not watch" },
 	{ "mwait_idle", DENIED, "idle: RCU does not watch" },
 	{ "poll_idle", DENIED, "idle: RCU does not watch" },
@@ -65,9 +69,14 @@ static const struct denied {
 	{ "__ia32_sys_exit_group", NORETURN, "the task ends" },
 	{ "__arm64_sys_exit", NORETURN, "the task ends" },
 	{ "__arm64_sys_exit_group", NORETURN, "the task ends" },
+	{ "__se_sys_exit", NORETURN, "the task ends" },
+	{ "__se_sys_exit_group", NORETURN, "the task ends" },
+	{ "__do_sys_exit", NORETURN, "the task ends" },
+	{ "__do_sys_exit_group", NORETURN, "the task ends" },
 	{ "kunit_try_catch_throw", NORETURN, "the task ends" },
 	{ "arch_call_rest_init", NORETURN, "boot" },
 	{ "cpu_startup_entry", NORETURN, "the idle loop" },
+	{ "do_idle", NORETURN, "the idle loop, which a CPU that goes off leaves" },
 	{ "start_secondary", NORETURN, "the idle loop" },
 	{ "rest_init", NORETURN, "the idle loop" },
 	{ "play_dead*", NORETURN, "the CPU goes off" },
@@ -85,7 +94,7 @@ static const struct denied {
 #undef NORETURN
 };
 
-/* @name is what kallsyms says: "function" or "function [module]". */
+/* @name is "function", or "function [module]" as kallsyms says it. */
 static enum fsession_reason denied_reason(const char *name)
 {
 	size_t i, len = strcspn(name, " ");
@@ -108,11 +117,15 @@ static enum fsession_reason denied_reason(const char *name)
  * Where the calling convention puts the arguments of @model. One that does not
  * fit into the registers that are left goes to the stack whole, and later ones
  * may still get the registers.
+ *
+ * A struct may be aligned to 16 bytes by an attribute, which BTF does not tell.
+ * Then its words are not where the program is shown them. The function must get
+ * them all the same, so for each such struct one word more is copied.
  */
 static int place_words(const struct btf_func_model *model,
 		       struct fsession_layout *layout)
 {
-	u32 regs = 0, stack = 0, nr = 0, i, w;
+	u32 regs = 0, stack = 0, spare = 0, nr = 0, i, w;
 
 	for (i = 0; i < model->nr_args; i++) {
 		u32 words = DIV_ROUND_UP(model->arg_size[i], sizeof(u64));
@@ -124,14 +137,17 @@ static int place_words(const struct btf_func_model *model,
 				layout->word[nr++] = regs++;
 			continue;
 		}
-		/* __int128, not a struct of two words, is aligned to its size */
-		if (words == 2 && !(model->arg_flags[i] & BTF_FMODEL_STRUCT_ARG))
-			stack = round_up(stack, 2);
+		if (words == 2) {
+			if (model->arg_flags[i] & BTF_FMODEL_STRUCT_ARG)
+				spare++;
+			else	/* __int128 */
+				stack = round_up(stack, 2);
+		}
 		for (w = 0; w < words; w++)
 			layout->word[nr++] = FSESSION_ARG_REGS + stack++;
 	}
 	layout->nr = nr;
-	layout->stack = stack;
+	layout->stack = stack + spare;
 	return 0;
 }
 
@@ -164,11 +180,12 @@ static int pin_owner(const char *symbol, struct module **owner)
 /**
  * fsession_target_at() - what can be said of a function by its address.
  * @func: its address
+ * @btf_name: its name in BTF; kallsyms may know the address by another one
  * @t: filled in, but for layout and btf_id; to be released in any case
  * @reason: why not
  */
-int fsession_target_at(unsigned long func, struct fsession_target *t,
-		       enum fsession_reason *reason)
+int fsession_target_at(unsigned long func, const char *btf_name,
+		       struct fsession_target *t, enum fsession_reason *reason)
 {
 	int err;
 
@@ -178,7 +195,7 @@ int fsession_target_at(unsigned long func, struct fsession_target *t,
 		return -ENOMEM;
 	sprint_symbol_no_offset(t->name, func);
 
-	*reason = denied_reason(t->name);
+	*reason = denied_reason(btf_name) ?: denied_reason(t->name);
 	if (*reason == FSESSION_REASON_NORETURN)
 		return -EDEADLK;
 	if (*reason)
@@ -254,7 +271,8 @@ int fsession_target_resolve(struct bpf_prog *prog, struct fsession_target *t,
 		return err;
 	}
 	t->btf_id = prog->aux->attach_btf_id;
-	return fsession_target_at(v.func, t, reason);
+	return fsession_target_at(v.func, prog->aux->attach_func_name, t,
+				  reason);
 }
 
 /* What nobody has taken over is let go. */
