@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * For BPF programs: upstream's spelling of sessions, on top of the module.
+ *
+ *	#include <fsession/fsession.bpf.h>
+ *
+ *	SEC("fsession/icmp_rcv")
+ *	int BPF_PROG(on_icmp_rcv, struct sk_buff *skb)
+ *	{
+ *		__u64 *cookie = bpf_session_cookie(ctx);
+ *
+ *		if (!bpf_session_is_return(ctx))
+ *			*cookie = bpf_ktime_get_ns();
+ *		...
+ *	}
+ *
+ * Works with or without vmlinux.h; vmlinux.h comes first.
+ */
+#ifndef FSESSION_BPF_H
+#define FSESSION_BPF_H
+
+#ifndef __VMLINUX_H__
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/types.h>
+#include <linux/bpf.h>
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s8 s8;
+typedef __s16 s16;
+typedef __s32 s32;
+typedef __s64 s64;
+#endif
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#ifndef __ksym
+#define __ksym __attribute__((section(".ksyms")))
+#endif
+#ifndef __weak
+#define __weak __attribute__((weak))
+#endif
+
+/*
+ * Weak, so that a missing module is met by libfsession when it loads the
+ * program, and explained, rather than by libbpf while it links the object.
+ */
+extern _Bool bpf_fsession_is_return(void) __ksym __weak;
+extern __u64 *bpf_fsession_cookie(const size_t rdwr_buf_size) __ksym __weak;
+
+/*
+ * Where a program lands that is run by something else than a session: it reads
+ * and writes here, and no session sees it.
+ */
+static __u64 __fsession_no_cookie __attribute__((unused)) SEC(".data.fsession");
+
+static __always_inline __u64 *__fsession_cookie(void)
+{
+	__u64 *cookie = bpf_fsession_cookie(sizeof(__u64));
+
+	return cookie ? cookie : &__fsession_no_cookie;
+}
+
+/**
+ * bpf_session_is_return() - is this the run at the function's exit?
+ * @ctx: the program's context
+ */
+#define bpf_session_is_return(ctx) ((void)(ctx), bpf_fsession_is_return())
+
+/**
+ * bpf_session_cookie() - the call's u64, zero at entry, kept until exit.
+ * @ctx: the program's context
+ *
+ * Returns a pointer, never NULL, valid until the program returns.
+ */
+#define bpf_session_cookie(ctx) ((void)(ctx), __fsession_cookie())
+
+#endif /* FSESSION_BPF_H */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause) */
+/*
+ * What libfsession's files share and do not export.
+ *
+ * Names here begin with fsession__ so that a static link cannot clash.
+ */
+#ifndef FSESSION_INTERNAL_H
+#define FSESSION_INTERNAL_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "libfsession.h"
+
+#define FSESSION_DEV "/dev/fsession"
+
+/*
+ * Room for a traced function's name: KSYM_NAME_LEN is 512 at most, a module's
+ * name 64 - sizeof(long), and " []" goes around it.
+ */
+#define FSESSION_NAME_MAX 1024
+
+/* print.c: messages, and errors and reasons in words. */
+void fsession__print(enum libbpf_print_level level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define pr_warn(fmt, ...) \
+	fsession__print(LIBBPF_WARN, "libfsession: " fmt "\n", ##__VA_ARGS__)
+#define pr_hint(fmt, ...) pr_warn("hint: " fmt, ##__VA_ARGS__)
+
+/*
+ * The head that every failure has, "attach 'vfs_read': Device or resource busy
+ * (-EBUSY): ", with @err negative; what follows says why, in words.
+ */
+#define pr_fail(verb, object, err, fmt, ...)                               \
+	pr_warn("%s '%s': %s (-%s): " fmt, verb, object, strerror(-(err)), \
+		fsession__errno_name(err), ##__VA_ARGS__)
+
+const char *fsession__errno_name(int err);
+void fsession__hint_reason(unsigned int reason, const char *function);
+
+/* device.c: the device, its ioctls, and why they cannot be had. */
+int fsession__device_open(const char *verb, const char *object);
+void fsession__explain_eperm(const char *verb, const char *object, int err);
+int fsession__info(int fd, uint32_t id, unsigned int flags,
+		   struct fsession_info *info, char *name, size_t name_len);
+
+/* section.c: the sections a session program comes from. */
+const char *fsession__section_target(const struct bpf_program *prog);
+
+/* target.c: functions by name. */
+int fsession__target_find(const char *prog, const char *target, int *btf_fd,
+			  uint32_t *btf_id);
+void fsession__target_forget(void);
+
+/* As libbpf does: a negative errno returned is in errno as well. */
+static inline int fsession__err(int err)
+{
+	if (err < 0)
+		errno = -err;
+	return err;
+}
+
+#endif /* FSESSION_INTERNAL_H */

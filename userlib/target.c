@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+/*
+ * Targets: from "function" or "module:function" to a BTF object and type id.
+ *
+ * libbpf would look up the first, but a handler of our own cannot make it do
+ * so, and the second it knows from 1.5 on only, matching a module by the
+ * beginning of its name.
+ */
+#include <linux/bpf.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+
+#include "internal.h"
+
+/* A module's BTF object, as the kernel hands it out. */
+struct module_btf {
+	uint32_t id;
+	int fd;
+	char name[64];
+	struct module_btf *next;
+};
+
+/*
+ * Under @lock. @vmlinux is parsed once for all programs of an object and
+ * dropped at the next attach. @held keeps open the file descriptors that were
+ * handed to libbpf, one per module, as the load that uses one comes after we
+ * have returned it.
+ */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct btf *vmlinux;
+static struct module_btf *held;
+
+void fsession__target_forget(void)
+{
+	pthread_mutex_lock(&lock);
+	btf__free(vmlinux);
+	vmlinux = NULL;
+	pthread_mutex_unlock(&lock);
+}
+
+/*
+ * The id of the next module BTF object after *@id, with an open @mod->fd.
+ * Returns -ENOENT after the last.
+ */
+static int next_module(uint32_t *id, struct module_btf *mod)
+{
+	while (bpf_btf_get_next_id(*id, id) == 0) {
+		struct bpf_btf_info info = {
+			.name = (uintptr_t)mod->name,
+			.name_len = sizeof(mod->name),
+		};
+		uint32_t len = sizeof(info);
+		int err;
+
+		mod->fd = bpf_btf_get_fd_by_id(*id);
+		if (mod->fd < 0) {
+			if (errno == ENOENT)
+				continue; /* gone meanwhile */
+			return -errno;
+		}
+		mod->id = *id;
+		mod->name[0] = '\0';
+		err = bpf_obj_get_info_by_fd(mod->fd, &info, &len);
+		if (!err && info.kernel_btf && strcmp(mod->name, "vmlinux"))
+			return 0;
+		err = err ? -errno : 0;
+		close(mod->fd);
+		if (err)
+			return err;
+	}
+	return -errno;
+}
+
+/* The id of function @name among the types from @first on, or 0. */
+static uint32_t find_func(const struct btf *btf, uint32_t first,
+			  const char *name)
+{
+	uint32_t id, end = btf__type_cnt(btf);
+
+	for (id = first; id < end; id++) {
+		const struct btf_type *t = btf__type_by_id(btf, id);
+
+		if (btf_is_func(t) &&
+		    !strcmp(btf__name_by_offset(btf, t->name_off), name))
+			return id;
+	}
+	return 0;
+}
+
+/* As find_func(), among a module's own types; a negative errno on failure. */
+static int find_module_func(const struct module_btf *mod, const char *name,
+			    uint32_t *id)
+{
+	struct btf *btf = btf__load_from_kernel_by_id_split(mod->id, vmlinux);
+
+	if (!btf)
+		return -errno;
+	*id = find_func(btf, btf__type_cnt(vmlinux), name);
+	btf__free(btf);
+	return 0;
+}
+
+/* Keeps @mod->fd, or what is held for that module already; returns which. */
+static int hold(const struct module_btf *mod)
+{
+	struct module_btf *h;
+
+	for (h = held; h; h = h->next)
+		if (!strcmp(h->name, mod->name))
+			break;
+	if (h && h->id == mod->id) {
+		close(mod->fd);
+		return h->fd;
+	}
+	if (h) {
+		/* The module was loaded anew; the old object is of no use. */
+		close(h->fd);
+		h->id = mod->id;
+		h->fd = mod->fd;
+		return h->fd;
+	}
+	h = malloc(sizeof(*h));
+	if (!h) {
+		close(mod->fd);
+		return -ENOMEM;
+	}
+	*h = *mod;
+	h->next = held;
+	held = h;
+	return h->fd;
+}
+
+/*
+ * Look for @function in module @module, or in all modules when that is NULL.
+ * Two modules may each have a function of that name: the first one is taken.
+ */
+static int find_in_modules(const char *prog, const char *module,
+			   const char *function, int *btf_fd, uint32_t *btf_id)
+{
+	struct module_btf mod, found = { .fd = -1 };
+	uint32_t id = 0, func;
+	bool seen = false;
+	int err;
+
+	while (!(err = next_module(&id, &mod))) {
+		if (module && strcmp(mod.name, module)) {
+			close(mod.fd);
+			continue;
+		}
+		seen = true;
+		func = 0;
+		err = find_module_func(&mod, function, &func);
+		if (err == -ENOMEM) {
+			close(mod.fd);
+			break;
+		}
+		if (err)
+			pr_warn("prog '%s': skipping the BTF of module '%s': %s (-%s)",
+				prog, mod.name, strerror(-err),
+				fsession__errno_name(err));
+		if (func && found.fd < 0) {
+			found = mod;
+			*btf_id = func;
+			continue;
+		}
+		if (func) {
+			pr_warn("prog '%s': modules '%s' and '%s' both have a function '%s'; taking the first",
+				prog, found.name, mod.name, function);
+			pr_hint("write SEC(\"fsession/%s:%s\") or SEC(\"fsession/%s:%s\")",
+				found.name, function, mod.name, function);
+		}
+		close(mod.fd);
+	}
+
+	if (found.fd >= 0) {
+		*btf_fd = hold(&found);
+		return *btf_fd < 0 ? *btf_fd : 0;
+	}
+	if (err != -ENOENT) {
+		pr_fail("load", prog, err,
+			"cannot look through the BTF of the modules for '%s'",
+			function);
+		if (err == -EPERM)
+			pr_hint("that takes CAP_SYS_ADMIN: run it as root, 'sudo ...'");
+		return err;
+	}
+
+	err = -ESRCH;
+	if (module && !seen) {
+		pr_fail("load", prog, err,
+			"module '%s' is not loaded, or has no BTF", module);
+		pr_hint("try 'modprobe %s', then 'ls /sys/kernel/btf/%s'",
+			module, module);
+	} else if (module) {
+		pr_fail("load", prog, err, "module '%s' has no function '%s'",
+			module, function);
+		pr_hint("look with 'bpftool btf dump file /sys/kernel/btf/%s | grep FUNC'",
+			module);
+	} else {
+		pr_fail("load", prog, err,
+			"neither the kernel nor a loaded module has a function '%s' in its BTF",
+			function);
+		pr_hint("it may be inlined, or in a module that is not loaded; look with 'grep -w %s /proc/kallsyms'",
+			function);
+	}
+	return err;
+}
+
+static int load_vmlinux(const char *prog)
+{
+	int err;
+
+	if (vmlinux)
+		return 0;
+	vmlinux = btf__load_vmlinux_btf();
+	if (vmlinux)
+		return 0;
+	err = -errno;
+	pr_fail("load", prog, err, "the kernel's BTF cannot be read");
+	pr_hint("the kernel must be built with CONFIG_DEBUG_INFO_BTF: 'ls -l /sys/kernel/btf/vmlinux'");
+	return err;
+}
+
+/*
+ * Find @target for program @prog. *@btf_fd is 0 for the kernel's own BTF and
+ * stays ours otherwise. Failures are explained.
+ */
+int fsession__target_find(const char *prog, const char *target, int *btf_fd,
+			  uint32_t *btf_id)
+{
+	const char *function = strchr(target, ':');
+	char module[64] = "";
+	int err;
+
+	if (function) {
+		size_t len = function - target;
+
+		if (len >= sizeof(module))
+			len = sizeof(module) - 1;
+		memcpy(module, target, len);
+		function++;
+	} else {
+		function = target;
+	}
+
+	pthread_mutex_lock(&lock);
+	err = load_vmlinux(prog);
+	if (err)
+		goto out;
+
+	if (!module[0] || !strcmp(module, "vmlinux")) {
+		*btf_id = find_func(vmlinux, 1, function);
+		*btf_fd = 0;
+		if (*btf_id)
+			goto out;
+	}
+	err = find_in_modules(prog, module[0] ? module : NULL, function, btf_fd,
+			      btf_id);
+out:
+	pthread_mutex_unlock(&lock);
+	return err;
+}
