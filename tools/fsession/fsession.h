@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the fsession command share.
+ */
+#ifndef TOOLS_FSESSION_H
+#define TOOLS_FSESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "libfsession.h"
+
+/* Exit status of a run that failed for a reason of ours. */
+#define EXIT_OURS 2
+
+#define NAME_MAX_LEN 1024
+
+/* main.c: messages and subcommands. */
+extern int verbose;
+
+void hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* A decimal number of seconds, such as 3 or 0.5, in milliseconds; or -1. */
+long long parse_seconds(const char *arg);
+
+int cmd_run(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+
+/* json.c: JSON on one line. A @key is NULL inside an array and at the top. */
+struct json {
+	FILE *f;
+	bool comma;
+};
+
+void json_open(struct json *j, const char *key, char bracket);
+void json_close(struct json *j, char bracket);
+void json_string(struct json *j, const char *key, const char *s, size_t len);
+void json_str(struct json *j, const char *key, const char *s);
+void json_u64(struct json *j, const char *key, uint64_t v);
+void json_s64(struct json *j, const char *key, int64_t v);
+void json_bool(struct json *j, const char *key, bool v);
+void json_double(struct json *j, const char *key, double v);
+
+/* globals.c: an object's global variables, by name. */
+int globals_print(const struct bpf_object *obj, FILE *f);
+int globals_json(const struct bpf_object *obj, struct json *j);
+
+/* printk.c: bpf_printk() lines. */
+struct printk;
+
+/* Called with each line, without its newline. */
+typedef void (*printk_line_fn)(const char *line, size_t len, void *arg);
+
+bool printk_used(const struct bpf_object *obj);
+struct printk *printk_start(printk_line_fn fn, void *arg);
+int printk_fd(const struct printk *p);
+void printk_read(struct printk *p);
+void printk_drain(struct printk *p, int timeout_ms);
+void printk_stop(struct printk *p);
+
+/* child.c: the traced command, and the signals that end a run. */
+struct child {
+	pid_t pid;
+	int sigfd;
+	bool running;
+	bool interrupted;
+	int status;
+};
+
+int child_init(struct child *c);
+int child_start(struct child *c, char **argv);
+void child_signals(struct child *c);
+void child_terminate(struct child *c);
+void child_fini(struct child *c);
+
+#endif /* TOOLS_FSESSION_H */

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fsession: BPF sessions on kernel functions, from the command line.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fsession.h"
+
+#ifndef FSESSION_VERSION
+#define FSESSION_VERSION "unknown"
+#endif
+
+int verbose;
+
+static const char usage[] =
+	"usage: fsession [-v] run OBJ [OPTION]... [-- COMMAND [ARG]...]\n"
+	"       fsession [-v] status [--json] [--wait SEC]\n"
+	"       fsession version | help\n"
+	"\n"
+	"run: attach the sessions of BPF object OBJ while COMMAND runs, or until\n"
+	"Ctrl-C; then print OBJ's global variables and what each session saw.\n"
+	"  -p, --prog NAME      only this program; may be repeated\n"
+	"  -t, --test-run NAME  have the kernel call its bpf_fentry_test functions\n"
+	"                       by a test run of this program, once attached\n"
+	"  -n, --repeat N       do the test run N times\n"
+	"  -d, --duration SEC   end after SEC seconds\n"
+	"  -j, --json           print one JSON object, on the last line of stdout\n"
+	"\n"
+	"status: say whether the module is loaded and well, and list sessions.\n"
+	"  -j, --json           print one JSON object\n"
+	"  -w, --wait SEC       first wait up to SEC seconds for detached sessions\n"
+	"                       to be gone\n"
+	"\n"
+	"  -v, --verbose        say more; twice: all that libbpf has to say\n"
+	"\n"
+	"Exit status: run: COMMAND's, or 2; status: 0 if all is well, else 1.\n";
+
+static void vmessage(const char *head, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+static void vmessage(const char *head, const char *fmt, va_list args)
+{
+	fflush(stdout);
+	fputs(head, stderr);
+	vfprintf(stderr, fmt, args);
+	putc('\n', stderr);
+}
+
+void say(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vmessage("fsession: ", fmt, args);
+	va_end(args);
+}
+
+void hint(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vmessage("hint: ", fmt, args);
+	va_end(args);
+}
+
+int usage_error(const char *fmt, ...)
+{
+	va_list args;
+
+	if (fmt) {
+		va_start(args, fmt);
+		vmessage("fsession: ", fmt, args);
+		va_end(args);
+	}
+	hint("fsession help");
+	return EXIT_OURS;
+}
+
+long long parse_seconds(const char *arg)
+{
+	char *end;
+	double sec;
+
+	errno = 0;
+	sec = strtod(arg, &end);
+	if (errno || end == arg || *end || !isfinite(sec) || sec < 0 ||
+	    sec > 4000000)
+		return -1;
+	return sec * 1000;
+}
+
+__attribute__((format(printf, 2, 0))) static int
+print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	if ((level == LIBBPF_INFO && verbose < 1) ||
+	    (level == LIBBPF_DEBUG && verbose < 2))
+		return 0;
+	return vfprintf(stderr, fmt, args);
+}
+
+static int version(void)
+{
+	printf("fsession %s, library %s, libbpf %s\n", FSESSION_VERSION,
+	       libfsession_version_string(), libbpf_version_string());
+	return 0;
+}
+
+static int help(void)
+{
+	fputs(usage, stdout);
+	return 0;
+}
+
+/*
+ * Where 0, 1 or 2 is closed, the next file opened would get that number, and
+ * what we print.
+ */
+static void open_std_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	const char *cmd;
+
+	open_std_fds();
+	while (argc > 1 &&
+	       (!strcmp(argv[1], "-v") || !strcmp(argv[1], "--verbose"))) {
+		verbose++;
+		argv[1] = argv[0];
+		argc--;
+		argv++;
+	}
+	libbpf_set_print(print_libbpf);
+	libfsession_set_print(print_libbpf);
+
+	if (argc < 2) {
+		fputs(usage, stderr);
+		return EXIT_OURS;
+	}
+	cmd = argv[1];
+	argv[1] = argv[0]; /* what getopt says comes from fsession */
+	argc--;
+	argv++;
+	if (!strcmp(cmd, "run"))
+		return cmd_run(argc, argv);
+	if (!strcmp(cmd, "status"))
+		return cmd_status(argc, argv);
+	if (!strcmp(cmd, "version") || !strcmp(cmd, "--version"))
+		return version();
+	if (!strcmp(cmd, "help") || !strcmp(cmd, "--help") ||
+	    !strcmp(cmd, "-h"))
+		return help();
+	return usage_error("'%s' is not a command of fsession", cmd);
+}

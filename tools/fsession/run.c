@@ -1,0 +1,545 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fsession run: attach the sessions of a BPF object around a command, and say
+ * what they have seen.
+ *
+ * The end has an order. The sessions' counts are read while they are attached,
+ * the last that can be known of them; then they are detached, and only then,
+ * with no program running any more, the object's variables are read.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "fsession.h"
+
+/* How long to read bpf_printk() lines after the end of the command. */
+#define DRAIN_MS 2000
+
+/* How long a line may stay unread if the kernel does not wake us. */
+#define POLL_MS 100
+
+struct session {
+	const struct bpf_program *prog;
+	struct fsession_link *link;
+	struct fsession_info info;
+	char target[NAME_MAX_LEN];
+};
+
+struct run {
+	const char *path;
+	const char **names; /* --prog */
+	size_t name_cnt;
+	const char *test_run;
+	unsigned long repeat;
+	long long duration_ms;
+	bool json;
+	char **command;
+
+	struct bpf_object *obj;
+	struct session *sessions;
+	size_t session_cnt;
+	struct printk *printk;
+	struct child child;
+	char **lines; /* --json */
+	size_t line_cnt;
+};
+
+static bool is_named(const struct run *r, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < r->name_cnt; i++)
+		if (!strcmp(r->names[i], name))
+			return true;
+	return false;
+}
+
+static bool is_selected(const struct run *r, const struct bpf_program *prog)
+{
+	if (!fsession_program__is_session(prog))
+		return false;
+	if (r->name_cnt)
+		return is_named(r, bpf_program__name(prog));
+	return bpf_program__autoload(prog);
+}
+
+static void hint_programs(const struct run *r)
+{
+	struct bpf_program *prog;
+
+	hint("its programs are:");
+	bpf_object__for_each_program(prog, r->obj)
+		hint("  %s, SEC(\"%s\")", bpf_program__name(prog),
+		     bpf_program__section_name(prog));
+}
+
+static const struct bpf_program *find_program(const struct run *r,
+					      const char *name)
+{
+	const struct bpf_program *prog;
+
+	prog = bpf_object__find_program_by_name(r->obj, name);
+	if (!prog) {
+		say("'%s' has no program '%s'", r->path, name);
+		hint_programs(r);
+	}
+	return prog;
+}
+
+static int check_names(const struct run *r)
+{
+	const struct bpf_program *prog;
+	size_t i;
+
+	for (i = 0; i < r->name_cnt; i++) {
+		prog = find_program(r, r->names[i]);
+		if (!prog)
+			return -ENOENT;
+		if (!fsession_program__is_session(prog)) {
+			say("program '%s' is from section \"%s\", not from an fsession section",
+			    r->names[i], bpf_program__section_name(prog));
+			hint("write SEC(\"fsession/FUNCTION\")");
+			return -EINVAL;
+		}
+	}
+	if (r->test_run && !find_program(r, r->test_run))
+		return -ENOENT;
+	return 0;
+}
+
+/* Load what will be attached or test-run, and nothing else of the object. */
+static int select_programs(struct run *r)
+{
+	struct bpf_program *prog;
+	size_t cnt = 0;
+	int err = check_names(r);
+
+	if (err)
+		return err;
+
+	bpf_object__for_each_program(prog, r->obj)
+		cnt++;
+	r->sessions = calloc(cnt + 1, sizeof(*r->sessions));
+	if (!r->sessions)
+		return -ENOMEM;
+
+	bpf_object__for_each_program(prog, r->obj) {
+		const char *name = bpf_program__name(prog);
+		bool selected = is_selected(r, prog);
+
+		if (selected)
+			r->sessions[r->session_cnt++].prog = prog;
+		else if (verbose)
+			say("leaving program '%s' of section \"%s\" alone",
+			    name, bpf_program__section_name(prog));
+		if (r->test_run && !strcmp(name, r->test_run))
+			selected = true;
+		bpf_program__set_autoload(prog, selected);
+	}
+	if (!r->session_cnt) {
+		say("'%s' has no program in an fsession section", r->path);
+		hint_programs(r);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static void show_line(const char *line, size_t len, void *arg)
+{
+	struct run *r = arg;
+	char **lines;
+
+	if (!r->json) {
+		fwrite(line, 1, len, stdout);
+		putchar('\n');
+		return;
+	}
+	/* The padding of the task's name says nothing outside a column. */
+	while (len && *line == ' ') {
+		line++;
+		len--;
+	}
+	lines = realloc(r->lines, (r->line_cnt + 1) * sizeof(*lines));
+	if (!lines)
+		return;
+	r->lines = lines;
+	r->lines[r->line_cnt] = strndup(line, len);
+	if (r->lines[r->line_cnt])
+		r->line_cnt++;
+}
+
+static void show_lines(struct run *r)
+{
+	printk_read(r->printk);
+	if (!r->json)
+		fflush(stdout);
+}
+
+static int load(struct run *r)
+{
+	int err;
+
+	r->obj = bpf_object__open_file(r->path, NULL);
+	if (!r->obj) {
+		err = -errno;
+		say("open '%s': %s", r->path, strerror(-err));
+		if (err == -ENOENT)
+			hint("ls -l %s", r->path);
+		else
+			hint("is it a BPF object with BTF? Build it with 'clang -target bpf -O2 -g -c'");
+		return err;
+	}
+	err = select_programs(r);
+	if (err)
+		return err;
+	err = bpf_object__load(r->obj);
+	if (err) {
+		say("load '%s': %s", r->path, strerror(-err));
+		if (err == -EPERM)
+			hint("run it as root: 'sudo fsession run ...'");
+		else
+			hint("the first message above says why; 'fsession -v run ...' shows each step");
+	}
+	return err;
+}
+
+static int attach(struct run *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->session_cnt; i++) {
+		struct session *s = &r->sessions[i];
+
+		s->link = fsession_program__attach(s->prog, NULL);
+		if (!s->link)
+			return -errno;
+	}
+	say("attached %zu session%s", r->session_cnt,
+	    r->session_cnt == 1 ? "" : "s");
+	return 0;
+}
+
+/* Have the kernel call bpf_fentry_test1 and its fellows, or the program run. */
+static int test_run(struct run *r)
+{
+	const struct bpf_program *prog;
+	unsigned long i;
+
+	prog = bpf_object__find_program_by_name(r->obj, r->test_run);
+	for (i = 0; i < r->repeat && !r->child.interrupted; i++) {
+		LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+		if (bpf_prog_test_run_opts(bpf_program__fd(prog), &opts) < 0) {
+			say("test-run '%s': %s", r->test_run, strerror(errno));
+			return -errno;
+		}
+		if (opts.retval && verbose)
+			say("test-run '%s' returned %u", r->test_run,
+			    opts.retval);
+		show_lines(r);
+		child_signals(&r->child);
+	}
+	return 0;
+}
+
+static int start_timer(long long ms)
+{
+	struct itimerspec spec = {
+		.it_value = {
+			.tv_sec = ms / 1000,
+			/* All zero would never expire. */
+			.tv_nsec = ms % 1000 * 1000000 + 1,
+		},
+	};
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (fd >= 0)
+		timerfd_settime(fd, 0, &spec, NULL);
+	return fd;
+}
+
+/* Wait for the end: of the command, of the time, or by a signal. */
+static int wait_for_end(struct run *r)
+{
+	struct pollfd fds[3];
+	int timer = -1, err = 0;
+
+	if (r->command) {
+		err = child_start(&r->child, r->command);
+		if (err) {
+			say("run '%s': %s", r->command[0], strerror(-err));
+			return 0; /* its status says so, as a shell's would */
+		}
+	}
+	if (r->duration_ms >= 0) {
+		timer = start_timer(r->duration_ms);
+		if (timer < 0) {
+			err = -errno;
+			say("start a timer: %s", strerror(errno));
+			child_terminate(&r->child);
+		}
+	}
+
+	while (r->command ? r->child.running : !r->child.interrupted && !err) {
+		fds[0] = (struct pollfd){ r->child.sigfd, POLLIN, 0 };
+		fds[1] = (struct pollfd){ timer, POLLIN, 0 };
+		fds[2] = (struct pollfd){ printk_fd(r->printk), POLLIN, 0 };
+
+		if (poll(fds, 3, r->printk ? POLL_MS : -1) < 0 &&
+		    errno != EINTR) {
+			err = -errno;
+			say("wait: %s", strerror(errno));
+			break;
+		}
+		show_lines(r);
+		child_signals(&r->child);
+		if (fds[1].revents) {
+			close(timer);
+			timer = -1;
+			if (!r->command)
+				break;
+			child_terminate(&r->child);
+		}
+	}
+	if (timer >= 0)
+		close(timer);
+	return err;
+}
+
+static int collect(struct run *r)
+{
+	int err = 0;
+	size_t i;
+
+	for (i = 0; i < r->session_cnt; i++) {
+		struct session *s = &r->sessions[i];
+		int ret;
+
+		ret = fsession_link__info(s->link, &s->info, s->target,
+					  sizeof(s->target));
+		if (ret) {
+			say("read the counts of '%s': %s",
+			    bpf_program__name(s->prog), strerror(-ret));
+			err = ret;
+		}
+	}
+	return err;
+}
+
+static void detach(struct run *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->session_cnt; i++) {
+		fsession_link__destroy(r->sessions[i].link);
+		r->sessions[i].link = NULL;
+	}
+}
+
+static int report_json(struct run *r)
+{
+	struct json j = { .f = stdout };
+	size_t i;
+	int err;
+
+	json_open(&j, NULL, '{');
+	json_open(&j, "programs", '[');
+	for (i = 0; i < r->session_cnt; i++) {
+		const struct session *s = &r->sessions[i];
+
+		json_open(&j, NULL, '{');
+		json_str(&j, "name", bpf_program__name(s->prog));
+		json_str(&j, "target", s->target);
+		json_u64(&j, "id", s->info.id);
+		json_u64(&j, "entries", s->info.entries);
+		json_u64(&j, "exits", s->info.exits);
+		json_u64(&j, "misses", s->info.misses);
+		json_u64(&j, "calls", s->info.calls);
+		json_u64(&j, "inside", s->info.inside);
+		json_u64(&j, "dropped", s->info.dropped);
+		json_u64(&j, "abandoned", s->info.abandoned);
+		json_close(&j, '}');
+	}
+	json_close(&j, ']');
+	err = globals_json(r->obj, &j);
+	json_open(&j, "printk", '[');
+	for (i = 0; i < r->line_cnt; i++)
+		json_str(&j, NULL, r->lines[i]);
+	json_close(&j, ']');
+	json_s64(&j, "status", r->child.status);
+	json_close(&j, '}');
+	putchar('\n');
+	return err;
+}
+
+static void print_count(const char *what, unsigned long long count)
+{
+	if (count)
+		printf(", %llu %s", count, what);
+}
+
+static int report_text(struct run *r)
+{
+	int err = globals_print(r->obj, stdout);
+	size_t i;
+
+	for (i = 0; i < r->session_cnt; i++) {
+		const struct session *s = &r->sessions[i];
+
+		printf("session %s on %s: %llu entries, %llu exits, %llu misses",
+		       bpf_program__name(s->prog), s->target, s->info.entries,
+		       s->info.exits, s->info.misses);
+		print_count("inside", s->info.inside);
+		print_count("dropped", s->info.dropped);
+		print_count("abandoned", s->info.abandoned);
+		putchar('\n');
+	}
+	return err;
+}
+
+static int run(struct run *r)
+{
+	int err, ret;
+
+	err = child_init(&r->child);
+	if (err) {
+		say("take signals: %s", strerror(-err));
+		return err;
+	}
+	err = libfsession_init();
+	if (!err)
+		err = libfsession_probe();
+	if (!err)
+		err = load(r);
+	if (err)
+		return err;
+
+	if (printk_used(r->obj))
+		r->printk = printk_start(show_line, r);
+	err = attach(r);
+	if (err)
+		return err;
+
+	if (r->test_run)
+		err = test_run(r);
+	if (!err && (r->command || r->duration_ms >= 0 || !r->test_run))
+		err = wait_for_end(r);
+
+	printk_drain(r->printk, DRAIN_MS);
+	ret = collect(r);
+	detach(r);
+	printk_drain(r->printk, DRAIN_MS);
+	printk_stop(r->printk);
+	r->printk = NULL;
+	if (!err)
+		err = ret;
+
+	ret = r->json ? report_json(r) : report_text(r);
+	if ((fflush(stdout) == EOF || ferror(stdout)) && !ret) {
+		ret = -EIO;
+		say("not all could be written to standard output");
+	}
+	return err ? err : ret;
+}
+
+static void cleanup(struct run *r)
+{
+	size_t i;
+
+	detach(r);
+	printk_stop(r->printk);
+	bpf_object__close(r->obj);
+	for (i = 0; i < r->line_cnt; i++)
+		free(r->lines[i]);
+	free(r->lines);
+	free(r->sessions);
+	free(r->names);
+	child_fini(&r->child);
+}
+
+static int parse(struct run *r, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "prog", required_argument, NULL, 'p' },
+		{ "test-run", required_argument, NULL, 't' },
+		{ "repeat", required_argument, NULL, 'n' },
+		{ "duration", required_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{}
+	};
+	char *end;
+	int i, c;
+
+	/* What follows "--" is the command; getopt must not look at it. */
+	for (i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--"))
+			continue;
+		if (i + 1 == argc)
+			return usage_error("run: no command after --");
+		r->command = argv + i + 1;
+		argc = i;
+		break;
+	}
+
+	while ((c = getopt_long(argc, argv, "p:t:n:d:jv", options, NULL)) !=
+	       -1) {
+		switch (c) {
+		case 'p':
+			r->names[r->name_cnt++] = optarg;
+			break;
+		case 't':
+			r->test_run = optarg;
+			break;
+		case 'n':
+			errno = 0;
+			r->repeat = strtoul(optarg, &end, 10);
+			if (errno || *end || end == optarg || !r->repeat ||
+			    optarg[0] == '-')
+				return usage_error("run: bad --repeat '%s'",
+						   optarg);
+			break;
+		case 'd':
+			r->duration_ms = parse_seconds(optarg);
+			if (r->duration_ms < 0)
+				return usage_error("run: bad --duration '%s'",
+						   optarg);
+			break;
+		case 'j':
+			r->json = true;
+			break;
+		case 'v':
+			verbose++;
+			break;
+		default:
+			return usage_error(NULL);
+		}
+	}
+	if (optind == argc)
+		return usage_error("run: which BPF object?");
+	if (optind + 1 < argc)
+		return usage_error("run: '%s': a command goes after --",
+				   argv[optind + 1]);
+	r->path = argv[optind];
+	return 0;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run r = { .repeat = 1, .duration_ms = -1, .child.sigfd = -1 };
+	int status;
+
+	r.names = calloc(argc, sizeof(*r.names));
+	if (!r.names)
+		return EXIT_OURS;
+	status = parse(&r, argc, argv);
+	if (!status)
+		status = run(&r) ? EXIT_OURS : r.child.status;
+	cleanup(&r);
+	return status;
+}
