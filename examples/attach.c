@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Attach every session of a BPF object, wait, and say what they have seen.
+ *
+ *	cc attach.c $(pkg-config --cflags --libs libfsession) -o attach
+ *	./attach build/examples/icmp_latency.bpf.o 5
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <fsession/libfsession.h>
+
+#define MAX_LINKS 16
+
+int main(int argc, char **argv)
+{
+	struct fsession_link *links[MAX_LINKS];
+	struct bpf_program *prog;
+	struct bpf_object *obj;
+	int i, cnt = 0, err = 1;
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: %s OBJECT SECONDS\n", argv[0]);
+		return 2;
+	}
+
+	/* The probe says what is missing, if anything is, and how to get it. */
+	if (libfsession_probe())
+		return 1;
+	/* Before the object is opened: libbpf must know the sections. */
+	if (libfsession_init())
+		return 1;
+	obj = bpf_object__open_file(argv[1], NULL);
+	if (!obj)
+		return 1;
+	if (bpf_object__load(obj))
+		goto out;
+
+	bpf_object__for_each_program(prog, obj) {
+		if (!fsession_program__is_session(prog) || cnt == MAX_LINKS)
+			continue;
+		links[cnt] = fsession_program__attach(prog, NULL);
+		if (!links[cnt])
+			goto out;
+		cnt++;
+	}
+
+	printf("attached %d\n", cnt);
+	sleep(strtoul(argv[2], NULL, 10));
+
+	for (i = 0; i < cnt; i++) {
+		struct fsession_info info;
+		char name[512];
+
+		if (fsession_link__info(links[i], &info, name, sizeof(name)))
+			goto out;
+		printf("%s: %llu entries, %llu exits, %llu misses\n", name,
+		       info.entries, info.exits, info.misses);
+	}
+	err = 0;
+out:
+	while (cnt)
+		fsession_link__destroy(links[--cnt]);
+	bpf_object__close(obj);
+	return err;
+}

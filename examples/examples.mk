@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0
+# Examples, built as a user of the installed library would build them.
+
+examples-bpf := $(patsubst %.bpf.c,$(B)/%.bpf.o,$(sort $(wildcard examples/*.bpf.c)))
+
+# Where a Debian keeps <asm/types.h>, which clang looks for only when it builds
+# for the machine it runs on.
+bpf-multiarch := $(shell $(CC) -print-multiarch 2>/dev/null)
+bpf-cflags := -target bpf -O2 -g -Wall -I$(B)/include $(libbpf-cflags) \
+	$(if $(bpf-multiarch),-idirafter /usr/include/$(bpf-multiarch)) -MMD -MP
+
+.PHONY: examples
+examples: $(examples-bpf) $(B)/examples/attach
+all-targets += examples
+
+$(examples-bpf): $(B)/%.bpf.o: %.bpf.c $(userlib-include)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(bpf-cflags) -c -o $@ $<
+
+$(B)/examples/attach: examples/attach.c $(userlib-include) $(B)/libfsession.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(WARNINGS) -I$(B)/include $(libbpf-cflags) $(LDFLAGS) \
+		-o $@ $< $(B)/libfsession.a \
+		$(libbpf-libs) -lpthread
+
+-include $(examples-bpf:.o=.d)
+
+install-targets += install-examples
+.PHONY: install-examples
+install-examples: examples
+	$(Q)install -d $(DESTDIR)$(PREFIX)/lib/fsession/examples
+	$(Q)install -m 644 $(examples-bpf) \
+		$(DESTDIR)$(PREFIX)/lib/fsession/examples
