@@ -130,13 +130,12 @@ static long op_attach(struct file *file, void *arg)
  * Fills in @info for @s. The name is copied, to be put to the caller when the
  * mutex is free: a page fault in there may take for ever.
  */
-static char *read_info(struct file *file, struct fsession_session *s,
-		       struct fsession_info *info)
+static char *read_info(struct fsession_session *s, struct fsession_info *info)
 {
 	lockdep_assert_held(&fsession_mutex);
 	fsession_session_read(s, info);
 	info->target_addr = 0;
-	if (s->site && file_ns_capable(file, &init_user_ns, CAP_SYSLOG))
+	if (s->site && capable(CAP_SYSLOG))
 		info->target_addr = s->site->func;
 	return kstrdup(s->name, GFP_KERNEL);
 }
@@ -156,8 +155,7 @@ static long put_name(struct fsession_info *info, const char *name)
 }
 
 /* @s is the session of a session file, or NULL to go by info->id. */
-static long do_info(struct file *file, struct fsession_session *s,
-		    struct fsession_info *info)
+static long do_info(struct fsession_session *s, struct fsession_info *info)
 {
 	char *name = NULL;
 	long err;
@@ -171,7 +169,7 @@ static long do_info(struct file *file, struct fsession_session *s,
 		s = fsession_session_find(info->id,
 					  info->flags & FSESSION_INFO_NEXT);
 	if (s)
-		name = read_info(file, s, info);
+		name = read_info(s, info);
 	mutex_unlock(&fsession_mutex);
 	if (!s)
 		return -ENOENT;
@@ -188,7 +186,7 @@ static long op_device_info(struct file *file, void *arg)
 
 	if (info->flags & ~FSESSION_INFO_NEXT)
 		return -EINVAL;
-	return do_info(file, NULL, info);
+	return do_info(NULL, info);
 }
 
 static long op_session_info(struct file *file, void *arg)
@@ -197,7 +195,7 @@ static long op_session_info(struct file *file, void *arg)
 
 	if (info->flags || info->id)
 		return -EINVAL;
-	return do_info(file, file->private_data, info);
+	return do_info(file->private_data, info);
 }
 
 static long op_drain(struct file *file, void *arg)

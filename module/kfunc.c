@@ -5,11 +5,14 @@
  *
  * Any tracing program may call the kfuncs, also one that no session runs. Both
  * go by current->bpf_ctx, and believe it only if the frame around it has the
- * right guard and lies on the stack that they run on.
+ * right guard, lies on the stack that they run on, and is about the program that
+ * calls them.
  */
 #include <linux/bpf.h>
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
+#include <linux/filter.h>
+#include <linux/instruction_pointer.h>
 #include <linux/kernfs.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
@@ -48,14 +51,32 @@ const struct fsession_btf_base fsession_btf_base = {
 	.hash = FSESSION_BTF_BASE_HASH,
 };
 
+/* Is @ip in the code of @prog, or of a function of its own? */
+static __always_inline bool prog_has_ip(const struct bpf_prog *prog,
+					unsigned long ip)
+{
+	u32 i;
+
+	if (likely(ip - (unsigned long)prog->bpf_func < prog->jited_len))
+		return true;
+	for (i = 0; i < prog->aux->func_cnt; i++) {
+		const struct bpf_prog *func = prog->aux->func[i];
+
+		if (ip - (unsigned long)func->bpf_func < func->jited_len)
+			return true;
+	}
+	return false;
+}
+
 /*
- * The frame of the program that is calling, or NULL. bpf_ctx may be anything
+ * The frame of the program that calls from @ip, or NULL. bpf_ctx may be anything
  * that some program runner keeps there; it always lies on a kernel stack with
  * more above it than a frame is long, so that looking for a guard is safe. A
  * callback that interrupts a session's program finds that one's bpf_ctx, but
- * not on its own stack.
+ * not on its own stack. A program that a session's program sets off, by way of
+ * a tracepoint, finds it on its stack, but is not the one that the frame names.
  */
-static __always_inline struct fsession_frame *caller_frame(void)
+static __always_inline struct fsession_frame *caller_frame(unsigned long ip)
 {
 	struct bpf_run_ctx *ctx = READ_ONCE(current->bpf_ctx);
 	struct fsession_frame *frame;
@@ -67,7 +88,7 @@ static __always_inline struct fsession_frame *caller_frame(void)
 		return NULL;
 	if (!fsession_guard_ok(frame, READ_ONCE_NOCHECK(frame->guard)))
 		return NULL;
-	return frame;
+	return prog_has_ip(frame->prog, ip) ? frame : NULL;
 }
 
 /*
@@ -78,7 +99,7 @@ unsigned long bpf_fsession_is_return(void);
 __used noinline notrace __no_sanitize_address unsigned long
 bpf_fsession_is_return(void)
 {
-	const struct fsession_frame *frame = caller_frame();
+	const struct fsession_frame *frame = caller_frame(_RET_IP_);
 
 	return frame && READ_ONCE_NOCHECK(frame->guard) ==
 				fsession_guard(frame, FSESSION_EXIT);
@@ -92,7 +113,7 @@ u64 *bpf_fsession_cookie(const size_t rdwr_buf_size);
 __used noinline notrace __no_sanitize_address u64 *
 bpf_fsession_cookie(const size_t rdwr_buf_size)
 {
-	struct fsession_frame *frame = caller_frame();
+	struct fsession_frame *frame = caller_frame(_RET_IP_);
 
 	if (!frame || rdwr_buf_size > sizeof(u64))
 		return NULL;

@@ -104,6 +104,7 @@ static __always_inline void run_prog(struct fsession_frame *frame,
 				     u64 *cookie)
 {
 	frame->slot = cookie;
+	frame->prog = prog;
 	frame->run.bpf_cookie = entry->attach_cookie;
 	bpf_prog_run(prog, ctx);
 }

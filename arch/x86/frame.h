@@ -13,6 +13,8 @@
  *	ret	[ rax, rdx as f returned them          ]
  *	guard	[ key ^ address of the frame ^ exit?   ]
  *	ran	[ sessions whose entry ran, a bit each ]
+ *	prog	[ the program now running              ]
+ *	pad	[ keeps the frame a multiple of 16     ]
  *	list	[ the programs of this call            ]
  *	slot	[ cookie of the program now running    ]
  *	run	[ struct bpf_tramp_run_ctx             ]
@@ -25,12 +27,12 @@
 
 #define FSESSION_ARG_REGS	6	/* rdi rsi rdx rcx r8 r9 */
 
-#define FSESSION_FRAME_RET	64
-#define FSESSION_FRAME_WORDS	96
-#define FSESSION_FRAME_RBP	152
-#define FSESSION_FRAME_BODY	160
-#define FSESSION_FRAME_CALLER	168
-#define FSESSION_FRAME_SIZE	176
+#define FSESSION_FRAME_RET	80
+#define FSESSION_FRAME_WORDS	112
+#define FSESSION_FRAME_RBP	168
+#define FSESSION_FRAME_BODY	176
+#define FSESSION_FRAME_CALLER	184
+#define FSESSION_FRAME_SIZE	192
 
 #ifndef __ASSEMBLY__
 
@@ -45,6 +47,8 @@ struct fsession_frame {
 	struct bpf_tramp_run_ctx run;
 	u64 *slot;
 	const struct fsession_list *list;
+	u64 pad;
+	const struct bpf_prog *prog;
 	u64 ran;
 	unsigned long guard;
 	u64 ret[2];
