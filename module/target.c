@@ -261,10 +261,6 @@ int fsession_target_resolve(struct bpf_prog *prog, struct fsession_target *t,
 	err = get_verified(prog, &v, reason);
 	if (err)
 		return err;
-	if (fsession_prog_sleepable(prog)) {
-		*reason = FSESSION_REASON_SLEEPABLE;
-		return -EOPNOTSUPP;
-	}
 	err = place_words(&v.model, &t->layout);
 	if (err) {
 		*reason = FSESSION_REASON_ARGS;

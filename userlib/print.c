@@ -95,7 +95,6 @@ static const char *const reasons[] = {
 		"the program is attached already, here or by bpf(2)",
 	[FSESSION_REASON_PROG_TARGET] =
 		"the target is a BPF program, not a kernel function",
-	[FSESSION_REASON_SLEEPABLE] = "a session's program cannot be sleepable",
 	[FSESSION_REASON_NO_SITE] = "the function has no ftrace site",
 	[FSESSION_REASON_ARGS] =
 		"where an argument of the function lies is not known",
@@ -135,10 +134,6 @@ void fsession__hint_reason(unsigned int reason, const char *function)
 		break;
 	case FSESSION_REASON_PROG_TARGET:
 		pr_hint("name a kernel function, as in SEC(\"fsession/vfs_read\")");
-		break;
-	case FSESSION_REASON_SLEEPABLE:
-		pr_hint("write SEC(\"fsession/%s\") instead of SEC(\"fsession.s/%s\")",
-			name, name);
 		break;
 	case FSESSION_REASON_NO_SITE:
 		pr_hint("it is inlined, notrace or gone; look with 'grep -w %s /sys/kernel/tracing/available_filter_functions'",

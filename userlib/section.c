@@ -48,7 +48,7 @@ const char *fsession__section_target(const struct bpf_program *prog)
 
 static int setup_prog(struct bpf_program *prog, long sleepable)
 {
-	/* The kernel or the module refuses these, and says that it does. */
+	/* Whether the target may sleep is the kernel's to say. */
 	if (sleepable)
 		return bpf_program__set_flags(prog, bpf_program__flags(prog) |
 							    BPF_F_SLEEPABLE);

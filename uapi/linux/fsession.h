@@ -15,6 +15,10 @@
  * it is close-on-exec, it takes the ioctls marked [session], and closing its
  * last copy is detach. A process that dies detaches by dying.
  *
+ * The session's /proc/<pid>/fdinfo has, tab separated: session_id, prog_id,
+ * target ("function" or "function [module]"), target_btf_id, attach_cookie, hits
+ * (entries), misses, inside.
+ *
  * Detach stops the program at once and never waits for calls that are still
  * inside the traced function. Those calls keep the session *draining*: it stays
  * visible to FSESSION_IOC_INFO and pins the module until the last one has left.
@@ -23,8 +27,8 @@
  * DOC: Programs
  *
  * A session program is a BPF program of type BPF_PROG_TYPE_TRACING with
- * expected_attach_type BPF_TRACE_FEXIT, loaded for its target function and not
- * attached by bpf(2). Its context is the one of fexit: ctx[0..n) are the
+ * expected_attach_type BPF_TRACE_FEXIT, loaded for its target function and never
+ * attached by bpf(2). It may be sleepable where the kernel lets it load. Its context is the one of fexit: ctx[0..n) are the
  * argument words, ctx[n] is the return value (zero at entry). Helpers that read
  * the context (bpf_get_func_arg, bpf_get_func_ret, bpf_get_func_ip,
  * bpf_get_attach_cookie, ...) answer at entry as at exit.
@@ -75,9 +79,9 @@
  *	EBADF		prog_fd is not an open file		FSESSION_REASON_NONE
  *	EPROTOTYPE	not a BPF program, or of another type	_PROG_TYPE
  *	EPROTONOSUPPORT	a tracing program of another attach type _ATTACH_TYPE
- *	EALREADY	the program is attached, here or by bpf(2) _PROG_ATTACHED
+ *	EALREADY	the program is attached here, or is or was attached by
+ *			bpf(2)				_PROG_ATTACHED
  *	EOPNOTSUPP	the target is a BPF program		_PROG_TARGET
- *	EOPNOTSUPP	the program is sleepable		_SLEEPABLE
  *	ENOENT		the target has no ftrace site		_NO_SITE
  *	ENOTSUP		(EOPNOTSUPP) an argument's place is not known _ARGS
  *	EACCES		tracing this function breaks the kernel	_DENIED
@@ -94,7 +98,8 @@
  *			it takes
  *
  * FSESSION_IOC_DRAIN:
- *	ETIMEDOUT	sessions are still draining after timeout_ms
+ *	ETIMEDOUT	sessions are still draining after timeout_ms, or at once
+ *			where that is 0
  */
 #ifndef _UAPI_LINUX_FSESSION_H
 #define _UAPI_LINUX_FSESSION_H
@@ -156,15 +161,14 @@ enum fsession_reason {
 	FSESSION_REASON_ATTACH_TYPE	= 2,
 	FSESSION_REASON_PROG_ATTACHED	= 3,
 	FSESSION_REASON_PROG_TARGET	= 4,
-	FSESSION_REASON_SLEEPABLE	= 5,
-	FSESSION_REASON_NO_SITE		= 6,
-	FSESSION_REASON_ARGS		= 7,
-	FSESSION_REASON_DENIED		= 8,
-	FSESSION_REASON_NORETURN	= 9,
-	FSESSION_REASON_BUSY		= 10,
-	FSESSION_REASON_FULL		= 11,
-	FSESSION_REASON_MODULE_GOING	= 12,
-	FSESSION_REASON_FTRACE_OFF	= 13,
+	FSESSION_REASON_NO_SITE		= 5,
+	FSESSION_REASON_ARGS		= 6,
+	FSESSION_REASON_DENIED		= 7,
+	FSESSION_REASON_NORETURN	= 8,
+	FSESSION_REASON_BUSY		= 9,
+	FSESSION_REASON_FULL		= 10,
+	FSESSION_REASON_MODULE_GOING	= 11,
+	FSESSION_REASON_FTRACE_OFF	= 12,
 };
 
 /**
@@ -178,6 +182,8 @@ enum fsession_reason {
  *
  * The session takes its own reference to the program; @prog_fd may be closed.
  * One program has one session at a time; it may be attached again after detach.
+ * A module that has the target is pinned until the function is as if never
+ * traced.
  *
  * Since ABI version 1. Returns the session's file descriptor.
  */
@@ -209,10 +215,11 @@ enum fsession_state {
  * @state:		[out] enum fsession_state
  * @prog_id:		[out] the BPF program's id
  * @owner_pid:		[out] process id, in the caller's namespace, of the
- *			process that attached; 0 when not visible from there
+ *			process that attached; 0 when not visible from there or
+ *			gone
  * @attach_cookie:	[out] as given at attach
- * @target_addr:	[out] the function's address; 0 when the caller may not
- *			see kernel addresses
+ * @target_addr:	[out] the function's address; 0 when the caller lacks
+ *			CAP_SYSLOG
  * @target_btf_id:	[out] the function's id in its BTF
  * @sites:		[out] functions attached
  * @calls:		[out] calls seen (see "The books")
