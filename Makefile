@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0
+# People's entry. The kernel and DKMS read Kbuild and dkms.conf, never this.
+#
+#	make			library, command, examples, tests' programs
+#	make install		library, headers, command, man pages to PREFIX
+#	make dkms-install	the module, for KERNEL= (default: dkms's)
+#	make demo		boot a stock kernel and run the seed's program
+#	make test		the test suite on stock kernels, in QEMU
+#	make check		what can be checked without a kernel
+#	make style		formatting and kernel coding style
+
+VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+
+B := build
+PREFIX ?= /usr/local
+DESTDIR ?=
+CC ?= gcc
+CLANG ?= clang
+PKG_CONFIG ?= pkg-config
+CFLAGS ?= -O2 -g
+WARNINGS := -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes \
+	-Wstrict-prototypes -Wshadow -Wformat=2
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+
+all-targets :=
+test-targets :=
+install-targets :=
+check-targets :=
+
+.PHONY: default all
+default: all
+
+include userlib/userlib.mk
+include tools/tools.mk
+include examples/examples.mk
+include tests/bench/bench.mk
+include tests/tests.mk
+
+all: $(all-targets)
+
+.PHONY: install
+install: $(install-targets)
+
+# The module's source as DKMS keeps it, and nothing else of the tree.
+dkms-source := /usr/src/fsession-$(VERSION)
+dkms-files := Kbuild dkms.conf README.md LICENSES module arch uapi \
+	tools/btfgen
+dkms-kernel := $(if $(KERNEL),-k $(KERNEL))
+
+.PHONY: dkms-install dkms-remove
+dkms-install:
+	$(Q)if [ "$(CURDIR)" != "$(dkms-source)" ]; then \
+		rm -rf "$(dkms-source)" && mkdir -p "$(dkms-source)" && \
+		cp -a --parents $(dkms-files) "$(dkms-source)/"; \
+	fi
+	$(Q)dkms status -m fsession -v $(VERSION) | grep -q . || \
+		dkms add -m fsession -v $(VERSION)
+	$(Q)dkms build -m fsession -v $(VERSION) $(dkms-kernel) --force
+	$(Q)dkms install -m fsession -v $(VERSION) $(dkms-kernel) --force
+
+dkms-remove:
+	$(Q)dkms remove -m fsession -v $(VERSION) --all
+	$(Q)rm -rf "$(dkms-source)"
+
+.PHONY: demo test
+demo:
+	$(Q)tests/harness/install-deps
+	$(Q)tests/vm run --kernel 6.1 -- \
+		fsession run /usr/local/lib/fsession/examples/seed_demo.bpf.o \
+		-- ping -c 3 127.0.0.1
+
+test:
+	$(Q)tests/harness/install-deps
+	$(Q)tests/run $(TESTFLAGS)
+
+.PHONY: check style
+check: $(check-targets)
+
+# KSRC: a kernel source tree, for its checkpatch.pl
+style:
+	$(Q)clang-format --dry-run --Werror $(shell git ls-files \
+		'userlib/*.[ch]' 'tools/*.[ch]' 'examples/*.[ch]' \
+		'tests/*.[ch]' | grep -v '^tests/kmod/')
+	$(Q)if [ -n "$(KSRC)" ]; then \
+		perl $(KSRC)/scripts/checkpatch.pl --no-tree --strict -q -f \
+			$(shell git ls-files 'module/*.[ch]' 'arch/*.[chS]' \
+			'uapi/*.h'); \
+	fi
+
+.PHONY: clean
+clean:
+	$(Q)rm -rf $(B)
