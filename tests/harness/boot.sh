@@ -1,0 +1,212 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2054,SC2154 # QEMU's commas; shares variables with common.sh, images.sh and the program that sources them
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs one guest and says what came of it. To be sourced after images.sh.
+#
+# Set by the caller: kernel_dir, base_dir, product_dir (may be empty), qemu, tcg, and the options opt_*.
+
+# boot_job DIRECTORY COMMAND...: fills DIRECTORY with what the guest is to do; see guest/init.
+boot_job() {
+	local dir=$1 word
+	shift
+	mkdir -p "$dir/job"
+	cp "$harness_dir/guest/init" "$dir/init"
+	cp "$harness_dir/guest/stage2" "$dir/job/stage2"
+	chmod +x "$dir/init"
+	printf '%s\n' ${product_dir:+product} kernel base >"$dir/job/layers"
+	{
+		printf 'module=%s\n' "$opt_module"
+		printf 'share=%s\n' "${opt_share:+1}"
+		printf 'shell=%s\n' "${opt_shell:+1}"
+		printf 'console=%s\n' "$console"
+		# Some seconds ahead of the host's timeout, the guest says in its log where it hangs. (Its clock has to be the
+		# host's for that: under --icount it leaps whenever the guest idles.)
+		printf 'alarm=%s\n' $((opt_timeout >= 60 && !opt_icount ? opt_timeout - 10 : 0))
+	} >"$dir/job/settings"
+	(
+		# In the C locale every byte is a character, and ${@Q} writes those it cannot print as octal escapes. So
+		# any argument arrives as it was.
+		LC_ALL=C
+		printf 'exec --'
+		for word; do
+			printf ' %s' "${word@Q}"
+		done
+		printf '\n'
+	) >"$dir/job/command"
+}
+
+# find_virtiofsd: sets virtiofsd to the command that shares opt_share at the socket $work/share. The daemon has been
+# rewritten and moved; the two have hardly an option in common.
+find_virtiofsd() {
+	if [[ -x /usr/libexec/virtiofsd ]]; then
+		virtiofsd=(/usr/libexec/virtiofsd --socket-path="$work/share" --shared-dir="$opt_share" --sandbox=chroot
+			--cache=auto)
+	elif [[ -x /usr/lib/qemu/virtiofsd ]]; then
+		virtiofsd=(/usr/lib/qemu/virtiofsd --socket-path="$work/share" -o "source=$opt_share" -o sandbox=chroot
+			-o cache=auto)
+	else
+		die "--share: no virtiofsd; run tests/harness/install-deps"
+	fi
+}
+
+# boot COMMAND...: runs the guest; sets boot_status to what tests/vm is to exit with.
+boot() {
+	local layer accel cpus=$opt_cpus
+
+	boot_job "$work/initrd.d" "$@"
+	# The kernel unpacks any number of archives one after the other.
+	{
+		cat "$kernel_dir/initrd"
+		(cd "$work/initrd.d" && find . -mindepth 1 -print0 | cpio --quiet -0 -o -H newc -R 0:0)
+	} >"$work/initrd"
+
+	if ((opt_icount)); then
+		# One nanosecond an instruction; without sleep=off the clock would follow the host's while the guest idles.
+		accel=tcg
+		cpus=1
+	else
+		accel=${FSESSION_ACCEL:-$tcg}
+	fi
+
+	local args=(
+		-nodefaults -no-user-config -display none -no-reboot
+		-machine "$machine" -accel "$accel" -cpu max -smp "$cpus" -m "$opt_mem"
+		-kernel "$kernel_dir/vmlinuz" -initrd "$work/initrd"
+		# panic=-1 and -no-reboot: a panic ends QEMU at once. An oops does not: what runs on tells more about it, and
+		# the splat scanner sees it in any case. devkmsg=on: the last line must not fall to a rate limit.
+		# The stall limits are for an emulated CPU that has to wait for a busy host: it looks stuck, but is not.
+		-append "console=$console panic=-1 printk.devkmsg=on rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30 $opt_append"
+	)
+	((opt_icount)) && args+=(-icount "shift=0,sleep=off")
+
+	for layer in product kernel base; do
+		local dir=${layer}_dir
+		[[ ${!dir} ]] || continue
+		# Many guests may use one image: it is never written.
+		args+=(
+			-drive "if=none,id=$layer,format=raw,readonly=on,file.locking=off,file=${!dir}/image"
+			-device "virtio-blk-pci,drive=$layer,serial=$layer"
+		)
+	done
+
+	if [[ $opt_share ]]; then
+		find_virtiofsd
+		tied "${virtiofsd[@]}" >"$work/virtiofsd.log" 2>&1 &
+		local daemon=$!
+		until [[ -S $work/share ]]; do
+			kill -0 "$daemon" 2>/dev/null || {
+				cat "$work/virtiofsd.log" >&2
+				die "--share: virtiofsd does not start"
+			}
+			sleep 0.05
+		done
+		args+=(
+			# The daemon reads and writes the guest's memory.
+			-object "memory-backend-memfd,id=mem,size=${opt_mem}M,share=on" -machine memory-backend=mem
+			-chardev "socket,id=share,path=$work/share"
+			-device vhost-user-fs-pci,chardev=share,tag=share
+		)
+	fi
+
+	if [[ $opt_shell ]]; then
+		"${qemu[@]}" "${args[@]}" -chardev stdio,id=console,signal=off -serial chardev:console
+		boot_status=$?
+		return
+	fi
+
+	# The ports end in files and not in pipes: a file never blocks, so a guest that powers off cannot leave bytes behind in
+	# QEMU, and its size can be checked.
+	local port
+	args+=(-chardev "file,id=log,path=$work/log,append=on" -serial chardev:log -device virtio-serial-pci)
+	for port in out err status; do
+		: >"$work/$port"
+		args+=(
+			-chardev "file,id=$port,path=$work/$port,append=on"
+			-device "virtserialport,chardev=$port,name=fsession.$port"
+		)
+	done
+	: >"$work/log"
+
+	# timeout(1) passes our signals on to QEMU, and sends KILL if TERM was not enough.
+	local guest followers=() status=0
+	tied timeout --kill-after=5 "$opt_timeout" setpriv --pdeathsig KILL -- "${qemu[@]}" "${args[@]}" \
+		</dev/null >"$work/qemu.log" 2>&1 &
+	guest=$!
+	boot_follow "$work/out" "$guest" &
+	followers+=($!)
+	boot_follow "$work/err" "$guest" >&2 &
+	followers+=($!)
+	if ((verbose)); then
+		boot_follow "$work/log" "$guest" >&2 &
+		followers+=($!)
+	fi
+
+	wait "$guest" || status=$?
+	# They end by themselves, with all that was written.
+	wait "${followers[@]}" || true
+	if [[ $opt_keep_log ]]; then
+		cp "$work/log" "$opt_keep_log" || say "cannot write '$opt_keep_log'"
+	fi
+	boot_judge "$status"
+}
+
+# boot_follow FILE PID: copies FILE to stdout as it grows, until PID has ended.
+boot_follow() {
+	tied tail --pid="$2" --sleep-interval=0.05 -n +1 -f "$1" 2>/dev/null
+}
+
+# boot_judge QEMU_STATUS: sets boot_status. A missing result outweighs a splat: the splat is shown, but 99 would say that
+# the command had come to its end.
+boot_judge() {
+	local key value result=() port size
+	local -A record=()
+	while read -r key value; do
+		record[$key]=$value
+	done <"$work/status"
+
+	boot_status=$STATUS_BROKEN
+	if [[ $1 == 124 || $1 == 137 ]]; then
+		say "the guest hung: no result within $opt_timeout s"
+	elif [[ $1 != 0 ]]; then
+		say "QEMU failed (exit $1):"
+		cat "$work/qemu.log" >&2
+	elif [[ ! -v record[end] ]]; then
+		if grep -F 'guest: no result in time' "$work/log" >/dev/null; then
+			say "the command hung: no result within $opt_timeout s"
+		else
+			say "the guest died: it powered off without a result"
+		fi
+	elif [[ -v record[setup] ]]; then
+		say "the guest could not be set up (${record[setup]})"
+		return
+	else
+		result=("${record[status]-}")
+	fi
+
+	if ((${#result[@]} == 0)); then
+		"$harness_dir/scan-splats" "$work/log" >&2 || true
+		say "the kernel log ends:"
+		tail -n 30 "$work/log" >&2
+		return
+	fi
+	if [[ ! ${result[0]} =~ ^[0-9]+$ ]]; then
+		say "the guest's result makes no sense: '${result[0]}'"
+		return
+	fi
+	for port in out err; do
+		size=$(stat -c %s "$work/$port")
+		if [[ ${record[$port]-} != "$size" ]]; then
+			say "output lost: the guest sent ${record[$port]-?} bytes to std$port, $size arrived"
+			return
+		fi
+	done
+
+	local scan=0
+	"$harness_dir/scan-splats" "$work/log" >&2 || scan=$?
+	case $scan in
+	0) boot_status=${result[0]} ;;
+	"$STATUS_SPLAT") boot_status=$scan ;;
+	*) ;; # the scanner said why there is no verdict
+	esac
+}

@@ -1,0 +1,305 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # shares variables with common.sh and with the program that sources both
+# SPDX-License-Identifier: GPL-2.0
+#
+# What a guest boots from, built on first use. To be sourced after common.sh.
+#
+# A guest's root is an overlay of up to three layers, each an ext4 image:
+#
+#   product  this tree, built and installed for one kernel     one per content of the tree and kernel
+#   kernel   a kernel with its modules and headers             one per kernel version
+#   base     a Debian root with a toolchain                    one per suite
+#
+# so that an edit of the sources costs a build of the sources, and a new kernel one package installation. The layers are
+# built the way the guest sees them, each in a chroot on an overlay (the program `layer`).
+
+mirror=${FSESSION_MIRROR:-http://deb.debian.org/debian}
+security_mirror=${FSESSION_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
+
+# --- package indices ---
+
+# apt_dir: prints where the indices of kernel_suite live. They serve both the host's apt-cache, to resolve versions, and
+# apt in the chroots, so they are downloaded once and the two never disagree.
+apt_dir() {
+	printf '%s\n' "$cache/apt/$kernel_suite-$deb_arch"
+}
+
+apt_prepare() {
+	local dir signed='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
+	dir=$(apt_dir)
+	[[ -e /usr/share/keyrings/debian-archive-keyring.gpg ]] ||
+		die "no Debian archive keyring; run tests/harness/install-deps"
+	mkdir -p "$dir"/{lists/partial,cache,state}
+	: >"$dir/status"
+	cat >"$dir/sources.list" <<-END
+		deb $signed $mirror $kernel_suite main
+		deb $signed $mirror $kernel_suite-updates main
+		deb $signed $mirror $kernel_suite-backports main
+		deb $signed $security_mirror $kernel_suite-security main
+	END
+	# Of the host's apt configuration only the way to the network counts; its hooks and sources must not act here.
+	apt-config dump | grep -E '^Acquire::(http|https)(::[^ ]*)?::Proxy' >"$dir/proxy.conf" || true
+	cat >"$dir/apt.conf" - "$dir/proxy.conf" <<-END
+		Dir::Etc::Parts "/dev/null";
+		Dir::Etc::SourceList "$dir/sources.list";
+		Dir::Etc::SourceParts "/dev/null";
+		Dir::Etc::Preferences "/dev/null";
+		Dir::Etc::PreferencesParts "/dev/null";
+		Dir::State "$dir/state";
+		Dir::State::Lists "$dir/lists";
+		Dir::State::Status "$dir/status";
+		Dir::Cache "$dir/cache";
+		APT::Architecture "$deb_arch";
+		APT::Architectures "$deb_arch";
+		APT::Sandbox::User "root";
+		Acquire::Languages "none";
+		Acquire::Retries "3";
+	END
+}
+
+# apt_refresh MINUTES: makes the indices at most MINUTES old. Without a network, older ones do.
+apt_refresh() {
+	local dir
+	dir=$(apt_dir)
+	with_lock "apt-$kernel_suite-$deb_arch" apt_refresh_locked "$1" "$dir"
+}
+
+apt_refresh_locked() {
+	local max_age=$1 dir=$2
+	[[ -n $(find "$dir/stamp" -mmin "-$max_age" 2>/dev/null) ]] && return
+	apt_prepare
+	say "fetching the package indices of $kernel_suite ($deb_arch)"
+	# --error-on=any: by default apt-get update calls a download error a warning.
+	if APT_CONFIG=$dir/apt.conf apt-get -q -o APT::Update::Error-Mode=any update >"$dir/log" 2>&1; then
+		touch "$dir/stamp"
+	elif [[ -e $dir/stamp ]]; then
+		say "could not refresh them, going on with those of $(date -r "$dir/stamp" +%F)"
+	else
+		cat "$dir/log" >&2
+		die "cannot fetch the package indices of $kernel_suite"
+	fi
+}
+
+apt_query() {
+	APT_CONFIG=$(apt_dir)/apt.conf apt-cache "$@"
+}
+
+# apt_versions PACKAGE: prints the versions of PACKAGE on offer, if any.
+apt_versions() {
+	apt_query madison "$1" 2>/dev/null | awk '{ print $3 }'
+}
+
+# kernel_resolve: sets kernel_release (what uname -r says) and kernel_version (of the Debian package).
+kernel_resolve() {
+	local package version image headers
+	kernel_release='' kernel_version=''
+	for package in ${kernel_packages//,/ }; do
+		while read -r version; do
+			# shellcheck disable=SC2053 # a glob is meant
+			[[ $version == $kernel_versions ]] || continue
+			[[ -z $kernel_version ]] || dpkg --compare-versions "$version" gt "$kernel_version" || continue
+			image=$(apt_query show "$package=$version" |
+				sed -n 's/^Depends:.*\(linux-image-[0-9][^ ,]*\).*/\1/p')
+			[[ -n $image ]] || continue
+			# The header package can lag behind, or be gone from the archive before the image is.
+			headers=${image/image/headers}
+			apt_versions "$headers" | grep -xF "$version" >/dev/null || continue
+			kernel_release=${image#linux-image-}
+			kernel_version=$version
+		done < <(apt_versions "$package")
+	done
+	[[ -n $kernel_release ]]
+}
+
+# --- layers ---
+
+# run_layer LOG ARGUMENT...: runs `layer` with its output in LOG, which is shown if it fails.
+#
+# The mount namespace holds every mount of the build, and the PID namespace every process: both vanish with it,
+# however it ends. Nothing is ever to be unmounted or killed by hand.
+run_layer() {
+	local log=$1 status=0
+	shift
+	((EUID == 0)) || die "building needs root (chroot, mounts)"
+	if ((verbose)); then
+		exec {layer_output}> >(tee "$log" >&2)
+	else
+		exec {layer_output}>"$log"
+	fi
+	# Being tied, the first unshare takes the namespaces with it; the build of a product needs no network and gets none.
+	local namespaces=(--mount --propagation private --pid --fork --kill-child)
+	[[ $1 != product ]] || namespaces+=(--net)
+	tied unshare "${namespaces[@]}" "$harness_dir/layer" "$@" </dev/null >&"$layer_output" 2>&1 &
+	local layer=$!
+	exec {layer_output}>&-
+	wait "$layer" || status=$?
+	if ((status)); then
+		((verbose)) || tail -n 400 "$log" >&2
+		die "$1 layer failed (exit $status); log: $log"
+	fi
+}
+
+# ensure_layer KIND KEY FUNCTION: makes sure $cache/KIND/KEY exists; FUNCTION DIR fills DIR when it does not. Sets
+# layer_dir.
+ensure_layer() {
+	layer_dir=$cache/$1/$2
+	if [[ ! -d $layer_dir ]]; then
+		with_lock "$1-$2" ensure_layer_locked "$@"
+	fi
+	touch "$layer_dir"	# evict() goes by this
+}
+
+ensure_layer_locked() {
+	local new start=$SECONDS
+	[[ ! -d $layer_dir ]] || return 0	# somebody else built it while we waited
+	new=$(fresh_dir "$layer_dir")
+	say "building $1 layer $2"
+	# set -e does not reach in here (with_lock tests our status), so failures have to be said.
+	"$3" "$new" || die "cannot build $1 layer $2"
+	mv "$new" "$layer_dir" || die "cannot write $layer_dir"
+	say "built $1 layer $2 in $((SECONDS - start)) s"
+}
+
+# checksum FILE...: a short hash of the contents, for cache keys.
+checksum() {
+	cat "$@" | sha256sum | cut -c1-12
+}
+
+base_key() {
+	printf '%s-%s-%s\n' "$kernel_suite" "$deb_arch" \
+		"$(checksum "$harness_dir"/{base-packages,layer} <(printf '%s\n' "$mirror"))"
+}
+
+ensure_base() {
+	ensure_layer base "$(base_key)" fill_base
+	base_dir=$layer_dir
+}
+
+fill_base() {
+	apt_refresh 60
+	run_layer "$cache/log/base-$kernel_suite-$deb_arch" base "$1" "$(apt_dir)" "$kernel_suite" "$deb_arch" "$mirror"
+	evict 1 "$cache/base/$kernel_suite-$deb_arch-"
+}
+
+kernel_key() {
+	printf '%s_%s-%s\n' "$kernel_release" "$kernel_version" "$(base_key)"
+}
+
+ensure_kernel() {
+	# A day-old idea of which kernel is current will do, unless it has to be downloaded.
+	apt_refresh 1440
+	kernel_resolve || true
+	if [[ -z $kernel_release || ! -d $cache/kernel/$(kernel_key) ]]; then
+		apt_refresh 10
+		kernel_resolve || die "no $kernel_versions kernel with headers in $kernel_suite ($kernel_packages)"
+	fi
+	ensure_base
+	ensure_layer kernel "$(kernel_key)" fill_kernel
+	kernel_dir=$layer_dir
+}
+
+fill_kernel() {
+	run_layer "$cache/log/kernel-$kernel_release" kernel "$1" "$(apt_dir)" "$base_dir" "$kernel_release" "$kernel_version"
+	# Room for all rows of one suite in two versions.
+	evict 8 "$cache/kernel/"
+}
+
+# --- QEMU ---
+
+# Before 8.1, QEMU's TCG could translate an instruction while another of its threads overwrote it, and keep the outdated
+# translation. A kernel that patches itself then trips over its own breakpoints ("Oops: int3"), and to attach to a
+# function is to patch the kernel. Emulating all CPUs in one thread avoids it, at a price.
+readonly QEMU_WANTED=8.1
+
+# ensure_qemu: sets the array qemu to a command, and tcg to the accelerator to use with it.
+ensure_qemu() {
+	local version=''
+	tcg=tcg,thread=multi
+	if [[ ${FSESSION_QEMU:-} ]]; then
+		qemu=("$FSESSION_QEMU")
+		return
+	fi
+	if command -v "$qemu_name" >/dev/null; then
+		version=$("$qemu_name" --version | sed -n 's/^QEMU emulator version \([0-9.]*\).*/\1/p')
+	fi
+	qemu=("$qemu_name")
+	[[ -z $version ]] || ! dpkg --compare-versions "$version" ge "$QEMU_WANTED" || return 0
+
+	if ensure_own_qemu; then
+		return
+	fi
+	[[ $version ]] || die "no $qemu_name; run tests/harness/install-deps"
+	say "QEMU $version is older than $QEMU_WANTED: emulating all CPUs in one thread"
+	tcg=tcg,thread=single
+}
+
+# ensure_own_qemu: takes QEMU from Debian 12's backports, for Debian 12 itself has 7.2. It runs on this machine, with its
+# own libraries, whatever the guest's suite is.
+ensure_own_qemu() {
+	local kernel_suite=bookworm deb_arch base_dir layer_dir qemu_version multiarch
+	deb_arch=$(dpkg --print-architecture)
+	apt_refresh 1440
+	qemu_version=$(apt_versions "$qemu_package" | head -n 1)
+	[[ $qemu_version ]] && dpkg --compare-versions "$qemu_version" ge "1:$QEMU_WANTED" || return
+	ensure_base
+	# Without the epoch: its colon would end a path below.
+	ensure_layer qemu "${qemu_package}_${qemu_version#*:}-$(base_key)" fill_qemu
+
+	local root=$layer_dir/root base=$base_dir/root
+	for multiarch in "$base"/usr/lib/*-linux-gnu; do
+		multiarch=${multiarch##*/}
+	done
+	qemu=(
+		env "QEMU_MODULE_DIR=$root/usr/lib/$multiarch/qemu"
+		"$(echo "$base"/usr/lib/"$multiarch"/ld-linux-*.so.*)"
+		--inhibit-cache --library-path "$root/usr/lib/$multiarch:$base/usr/lib/$multiarch"
+		"$root/usr/bin/$qemu_name" -L "$root/usr/share/qemu" -L "$root/usr/share/seabios"
+	)
+}
+
+fill_qemu() {
+	apt_refresh 10
+	run_layer "$cache/log/qemu" qemu "$1" "$(apt_dir)" "$base_dir" "$kernel_suite" "$qemu_package" "$qemu_version"
+	evict 2 "$cache/qemu/"
+}
+
+# --- the product ---
+
+source_dir=${FSESSION_SRC:-$project_dir}
+
+# source_files: the tree's files that can matter to the product, NUL-separated and sorted. What only the host reads is
+# left out: to edit the harness, or a list of expected skips, is no reason to build the module again.
+source_files() {
+	(
+		cd "$source_dir" || exit
+		if git -c safe.directory='*' rev-parse --git-dir >/dev/null 2>&1; then
+			git -c safe.directory='*' ls-files -coz --exclude-standard
+		else
+			find . -name .git -prune -o ! -type d -printf '%P\0'
+		fi |
+			LC_ALL=C sort -zu |
+			grep -zvE '^(\.ci/|tests/(vm|run|harness-selftest|harness/.*|expect/.*)$)' |
+			# Listed by git, but deleted in the working tree.
+			while IFS= read -rd '' file; do
+				[[ ! -e $file && ! -L $file ]] || printf '%s\0' "$file"
+			done
+	)
+}
+
+# ensure_product: the archive is made first and named by its own hash, so that a file saved meanwhile cannot end up in
+# a layer that claims to be of the tree before.
+ensure_product() {
+	[[ -e $source_dir/dkms.conf ]] || die "no dkms.conf in $source_dir"
+	source_tar=$work/source.tar
+	(cd "$source_dir" && source_files |
+		tar --no-recursion --owner 0 --group 0 --mtime 2000-01-01 -cf "$source_tar" --null -T -) ||
+		die "cannot copy $source_dir"
+	ensure_layer product "$(kernel_key)-$(checksum "$source_tar")" fill_product
+	product_dir=$layer_dir
+}
+
+fill_product() {
+	mv "$source_tar" "$1/source.tar"
+	run_layer "$cache/log/product-$kernel_release" product "$1" "$base_dir" "$kernel_dir" "$kernel_release"
+	evict 4 "$cache/product/$kernel_release"
+}
