@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a traced call costs. The driver calls a function of the kernel that is
+ * nearly empty, from a program that does nothing else; what is put on that
+ * function does nothing.
+ */
+#include <fsession/fsession.bpf.h>
+
+char LICENSE[] SEC("license") = "GPL";
+
+volatile const __u32 calls = 1;
+volatile const bool traced = true;
+
+__u64 ns;
+
+static int call(__u32 i, void *ctx)
+{
+	bpf_get_numa_node_id();
+	return 0;
+}
+
+static int nothing(__u32 i, void *ctx)
+{
+	return 0;
+}
+
+SEC("raw_tp")
+int driver(void *ctx)
+{
+	__u64 start = bpf_ktime_get_ns();
+
+	if (traced)
+		bpf_loop(calls, call, NULL, 0);
+	else
+		bpf_loop(calls, nothing, NULL, 0);
+	ns = bpf_ktime_get_ns() - start;
+	return 0;
+}
+
+SEC("fsession/bpf_get_numa_node_id")
+int session_empty(void *ctx)
+{
+	return 0;
+}
+
+SEC("fsession/bpf_get_numa_node_id")
+int session_cookie(void *ctx)
+{
+	__u64 *cookie = bpf_session_cookie(ctx);
+
+	if (!bpf_session_is_return(ctx))
+		*cookie = 1;
+	return 0;
+}
+
+SEC("fentry/bpf_get_numa_node_id")
+int fentry_empty(void *ctx)
+{
+	return 0;
+}
+
+SEC("fexit/bpf_get_numa_node_id")
+int fexit_empty(void *ctx)
+{
+	return 0;
+}
+
+SEC("kprobe/bpf_get_numa_node_id")
+int kprobe_empty(void *ctx)
+{
+	return 0;
+}
+
+SEC("kretprobe/bpf_get_numa_node_id")
+int kretprobe_empty(void *ctx)
+{
+	return 0;
+}

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0
+# description: fsession run killed with -9 leaves no session behind
+. "$FSESSION_TESTS/lib.sh"
+
+fsession run "$progs/shapes.bpf.o" --prog on_arg1 >"$tmp/out" 2>"$tmp/err" &
+pid=$!
+wait_for grep -q attached "$tmp/err"
+grep -q fsession_test_arg1 /sys/kernel/tracing/enabled_functions ||
+	failed "the function is not traced"
+kill -KILL $pid
+{ wait $pid; } 2>/dev/null
+status_is 0 fsession status --wait 20 --json
+match status "$(cat "$tmp/out")" '"sessions": *\[\]'
+# Its trace instance is named after it; nobody else can remove it now.
+rmdir "/sys/kernel/tracing/instances/fsession-$pid" 2>/dev/null
+"$tm" call fsession_test_arg1 5 >/dev/null || failed "calls go wrong"

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0
+# description: fsession status: healthy, live sessions, draining ones
+. "$FSESSION_TESTS/lib.sh"
+
+status_is 0 fsession status
+match "status without sessions" "$(head -n 1 "$tmp/out")" 'loaded|healthy|ok'
+
+fsession run "$progs/recorder_wait.bpf.o" >"$tmp/run.out" 2>"$tmp/run.err" &
+pid=$!
+wait_for grep -q attached "$tmp/run.err"
+"$tm" sleep >"$tmp/sleeper" &
+sleeper=$!
+waiting() {
+	[[ $("$tm" waiting) == 1 ]]
+}
+wait_for waiting
+
+status_is 0 fsession status
+match "status with a session" "$(cat "$tmp/out")" fsession_test_wait
+match "status with a session" "$(cat "$tmp/out")" "$pid"
+status_is 0 fsession status --json
+match "its JSON" "$(cat "$tmp/out")" '"(target|name)": *"[^"]*fsession_test_wait'
+
+kill -TERM $pid
+wait $pid
+status_is 0 fsession status
+match "status while draining" "$(cat "$tmp/out")" draining
+match "status while draining" "$(cat "$tmp/out")" fsession_test_wait
+status_is 1 fsession status --wait 0.5
+
+"$tm" wake
+wait $sleeper
+status_is 0 fsession status --wait 20
+status_is 0 fsession status
+[[ $(cat "$tmp/out") != *fsession_test_wait* ]] ||
+	failed "still there: $(cat "$tmp/out")"

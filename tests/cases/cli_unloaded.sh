@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0
+# description: without the module: status says so, run fails and tells what to do
+# log: yes
+. "$FSESSION_TESTS/lib.sh"
+
+rmmod fsession || die "rmmod failed"
+status_is 1 fsession status
+match "what status says" "$(cat "$tmp/out" "$tmp/err")" '[Nn]ot loaded'
+status_is 2 fsession run "$progs/seed_cookie.bpf.o" -- true
+match "what run says" "$(cat "$tmp/err")" 'modprobe fsession'
+modprobe fsession || die "modprobe failed"
+status_is 0 fsession status

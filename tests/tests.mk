@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0
+# The tests that run in a guest: programs, cases, test module.
+#
+#	make tests			what user space needs
+#	make tests-kmod KERNEL=K	the test module for kernel K
+#	make install-tests KERNEL=K	both, to PREFIX/lib/fsession/tests and
+#					/lib/modules/K/updates
+
+tests-dir := $(PREFIX)/lib/fsession/tests
+tests-cflags := $(user-cflags) -Itests
+
+tests-bpf := $(patsubst tests/%.bpf.c,$(B)/tests/%.bpf.o,\
+	$(sort $(wildcard tests/progs/*.bpf.c)))
+tests-objs := $(patsubst %.c,$(B)/%.o,tests/ktest.c tests/session.c \
+	$(sort $(wildcard tests/cases/*.c)))
+tests-bins := $(addprefix $(B)/tests/,run-cases guard tm native)
+tests-scripts := $(sort $(wildcard tests/cases/*.sh))
+
+test-targets += $(tests-bpf) $(tests-bins)
+
+.PHONY: tests
+tests: $(test-targets)
+
+# v3: atomic operations that return the old value.
+$(tests-bpf): $(B)/%.bpf.o: %.bpf.c $(userlib-include)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(bpf-cflags) -mcpu=v3 -Werror -c -o $@ $<
+
+$(tests-objs): $(B)/%.o: %.c | $(B)/.libbpf
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(tests-cflags) -c -o $@ $<
+
+$(B)/tests/run-cases: $(tests-objs) $(B)/libfsession.a
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libbpf-libs) -lpthread
+
+$(B)/tests/guard $(B)/tests/tm: $(B)/tests/%: tests/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(tests-cflags) $(LDFLAGS) -o $@ $<
+
+$(B)/tests/native: tests/native.c | $(B)/.libbpf
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(tests-cflags) $(LDFLAGS) -o $@ $< $(libbpf-libs)
+
+# The test module. Kbuild gets a copy, so that nothing is left in the tree.
+tests-kmod-src := $(wildcard tests/kmod/*)
+tests-kdir = /lib/modules/$(KERNEL)/build
+tests-kmod = $(B)/tests/kmod-$(KERNEL)
+
+.PHONY: tests-kmod
+tests-kmod: $(if $(KERNEL),$(tests-kmod)/fsession_testmod.btf)
+	$(if $(KERNEL),,$(error tests-kmod needs KERNEL=, the target's release))
+
+$(B)/btfgen: tools/btfgen/btfgen.c | $(B)/.libbpf
+	$(Q)$(CC) $(CFLAGS) $(user-cflags) -o $@ $< $(libbpf-libs)
+
+ifneq ($(KERNEL),)
+$(tests-kmod)/fsession_testmod.btf: $(tests-kmod-src) $(B)/btfgen
+	$(Q)rm -rf $(tests-kmod)
+	$(Q)mkdir -p $(tests-kmod)
+	$(Q)cp tests/kmod/* $(tests-kmod)
+	$(Q)$(MAKE) -C $(tests-kdir) M=$(abspath $(tests-kmod)) W=1 modules
+	$(Q)tests/kmod/add-btf.sh $(B)/btfgen $(KERNEL) $(tests-kdir) \
+		$(tests-kmod)/fsession_testmod.ko
+	$(Q)strip -g $(tests-kmod)/fsession_testlp.ko
+	$(Q)touch $@
+endif
+
+.PHONY: install-tests
+install-tests: tests $(if $(KERNEL),tests-kmod)
+	$(Q)install -d $(DESTDIR)$(tests-dir)/progs
+	$(Q)rm -f $(DESTDIR)$(tests-dir)/*.case.sh
+	$(Q)install -m 755 $(tests-bins) tests/run-guest $(DESTDIR)$(tests-dir)
+	$(Q)install -m 644 $(tests-bpf) $(DESTDIR)$(tests-dir)/progs
+	$(Q)for f in $(tests-scripts); do \
+		install -m 644 $$f $(DESTDIR)$(tests-dir)/$$(basename $$f .sh).case.sh; \
+	done
+	$(Q)install -m 644 tests/lib.sh $(DESTDIR)$(tests-dir)
+ifneq ($(KERNEL),)
+	$(Q)install -D -m 644 $(tests-kmod)/fsession_testmod.ko \
+		$(DESTDIR)/lib/modules/$(KERNEL)/updates/fsession_testmod.ko
+	$(Q)install -m 644 $(tests-kmod)/fsession_testlp.ko \
+		$(DESTDIR)/lib/modules/$(KERNEL)/updates/fsession_testlp.ko
+	$(Q)[ -n "$(DESTDIR)" ] || depmod -a $(KERNEL)
+else
+	@echo "install-tests: no KERNEL= given, so no test module"
+endif
+
+-include $(tests-bpf:.o=.d) $(tests-objs:.o=.d) $(tests-bins:=.d)
