@@ -6,6 +6,8 @@
  * searched for frames that authenticate themselves, and these are counted out
  * as abandoned.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/kasan-checks.h>
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>

@@ -8,6 +8,8 @@
  * right guard, lies on the stack that they run on, and is about the program that
  * calls them.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/bpf.h>
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
