@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0
+# description: dkms skips kernels without what the module needs, and says so
+# timeout: 180
+. "$FSESSION_TESTS/lib.sh"
+
+version=$(modinfo -F version fsession)
+mkdir "$tmp/headers"
+
+# excluded RELEASE CONFIG...
+excluded() {
+	local release=$1
+
+	shift
+	printf '%s=y\n' "$@" >"$tmp/headers/.config"
+	dkms build -m fsession -v "$version" -k "$release" \
+		--kernelsourcedir "$tmp/headers" >"$tmp/out" 2>&1 &&
+		failed "built for $release with $*"
+	match "what dkms says of $release" "$(cat "$tmp/out")" BUILD_EXCLUSIVE
+}
+
+needs="CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS CONFIG_DEBUG_INFO_BTF_MODULES
+CONFIG_BPF_SYSCALL CONFIG_BPF_JIT CONFIG_KALLSYMS"
+
+# shellcheck disable=SC2086 # a list
+excluded 5.10.0-1-amd64 $needs
+# shellcheck disable=SC2086 # a list
+excluded 7.99.0-1-amd64 $needs
+for missing in $needs; do
+	# shellcheck disable=SC2046 # a list
+	excluded 6.5.0-1-amd64 $(echo "$needs" | tr ' ' '\n' | grep -vx "$missing")
+done
+match "what dkms has installed" \
+	"$(dkms status -m fsession -k "$(uname -r)")" 'installed'
