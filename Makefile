@@ -6,7 +6,8 @@
 #	make dkms-install	the module, for KERNEL= (default: dkms's)
 #	make demo		boot a stock kernel and run the seed's program
 #	make test		the test suite on stock kernels, in QEMU
-#	make check		what can be checked without a kernel
+#	make check		what can be checked without running a kernel; the
+#				module, too, with KERNEL=
 #	make style		formatting and kernel coding style
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
@@ -74,8 +75,19 @@ test:
 	$(Q)tests/harness/install-deps
 	$(Q)tests/run $(TESTFLAGS)
 
-.PHONY: check style
-check: $(check-targets)
+.PHONY: check check-module style
+check: $(check-targets) $(if $(KERNEL),check-module)
+
+# The module for KERNEL without a word from compiler, modpost or objtool.
+check-module-dir = $(B)/check-module-$(KERNEL)
+check-module:
+	$(Q)rm -rf $(check-module-dir) && mkdir -p $(check-module-dir)
+	$(Q)cp -a --parents $(dkms-files) $(check-module-dir)
+	$(Q)$(MAKE) -C /lib/modules/$(KERNEL)/build \
+		M=$(abspath $(check-module-dir)) CONFIG_DEBUG_INFO_BTF_MODULES= \
+		W=1 >$(check-module-dir)/log 2>&1 || \
+		{ cat $(check-module-dir)/log >&2; exit 1; }
+	$(Q)! grep -i warning $(check-module-dir)/log >&2
 
 # KSRC: a kernel source tree, for its checkpatch.pl
 style:

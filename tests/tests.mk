@@ -66,7 +66,7 @@ $(tests-kmod)/fsession_testmod.btf: $(tests-kmod-src) $(B)/btfgen
 endif
 
 .PHONY: install-tests
-install-tests: tests $(if $(KERNEL),tests-kmod)
+install-tests: tests $(if $(KERNEL),tests-kmod check-module)
 	$(Q)install -d $(DESTDIR)$(tests-dir)/progs
 	$(Q)rm -f $(DESTDIR)$(tests-dir)/*.case.sh
 	$(Q)install -m 755 $(tests-bins) tests/run-guest $(DESTDIR)$(tests-dir)
