@@ -2,13 +2,13 @@
 /*
  * btfgen: makes the module's BTF.
  *
- *	btfgen BASE OUT.c OUT.h
+ *	btfgen BASE OUT.h
  *	btfgen BASE
  *
  * BASE holds the BTF of the kernel that the module is for: raw, in an ELF file,
- * or anywhere in a file (an uncompressed kernel image). OUT.c gets the module's
- * own BTF, the two kfuncs, as an array in section .BTF; OUT.h their ids and
- * what the base was. No vmlinux, DWARF, pahole or resolve_btfids is needed.
+ * or anywhere in a file (an uncompressed kernel image). OUT.h gets the module's
+ * own BTF, the two kfuncs, as an array in section .BTF, their ids, and what the
+ * base was. No vmlinux, DWARF, pahole or resolve_btfids is needed.
  * Without outputs, the exit status says whether BASE will do.
  *
  * Our ids go on where the base's end, and so do our strings, which may also lie
@@ -144,10 +144,8 @@ static void out_close(FILE *f, const char *path)
 		die("%s: cannot write", path);
 }
 
-static void write_bytes(const char *path, const unsigned char *data,
-			size_t size)
+static void write_bytes(FILE *f, const unsigned char *data, size_t size)
 {
-	FILE *f = out_open(path);
 	size_t i;
 
 	fputs("static const unsigned char btf[]\n"
@@ -156,7 +154,6 @@ static void write_bytes(const char *path, const unsigned char *data,
 	for (i = 0; i < size; i++)
 		fprintf(f, "%s%u,", i % 16 ? " " : "\n\t", data[i]);
 	fputs("\n};\n", f);
-	out_close(f, path);
 }
 
 int main(int argc, char **argv)
@@ -167,8 +164,8 @@ int main(int argc, char **argv)
 	__u32 base_size, own_size;
 	FILE *f;
 
-	if (argc != 4 && argc != 2) {
-		fputs("usage: btfgen BASE [OUT.c OUT.h]\n", stderr);
+	if (argc != 3 && argc != 2) {
+		fputs("usage: btfgen BASE [OUT.h]\n", stderr);
 		return 2;
 	}
 	base = base_load(argv[1]);
@@ -204,14 +201,14 @@ int main(int argc, char **argv)
 	if (!base_data || !own_data)
 		die("out of memory");
 
-	write_bytes(argv[2], own_data, own_size);
-	f = out_open(argv[3]);
+	f = out_open(argv[2]);
 	fprintf(f, "#define FSESSION_BTF_ID_IS_RETURN %d\n", is_return_id);
 	fprintf(f, "#define FSESSION_BTF_ID_COOKIE %d\n", cookie_id);
 	fprintf(f, "#define FSESSION_BTF_BASE_SIZE %uULL\n", base_size);
 	fprintf(f, "#define FSESSION_BTF_BASE_HASH 0x%016llxULL\n",
 		(unsigned long long)fnv1a(base_data, base_size));
-	out_close(f, argv[3]);
+	write_bytes(f, own_data, own_size);
+	out_close(f, argv[2]);
 
 	btf__free(own);
 	btf__free(base);
