@@ -33,7 +33,7 @@ fsession_frame_next(unsigned long *from, unsigned long end)
 	     at += sizeof(u64)) {
 		struct fsession_frame *frame = (struct fsession_frame *)at;
 
-		if (fsession_guard_ok(frame, READ_ONCE_NOCHECK(frame->guard))) {
+		if (fsession_guard_ok(frame)) {
 			*from = at + sizeof(struct fsession_frame);
 			return frame;
 		}
@@ -52,8 +52,6 @@ static __no_sanitize_address notrace void abandon(struct fsession_frame *frame)
 	u64 ran = frame->ran;
 	u32 i;
 
-	if (!list)
-		return;
 	frame->list = NULL;
 	frame->guard = 0;
 	for (i = 0; i < list->n; i++) {
@@ -64,6 +62,8 @@ static __no_sanitize_address notrace void abandon(struct fsession_frame *frame)
 		else
 			this_cpu_inc(s->odd->unran_out);
 	}
+	/* As in fsession_exit(). */
+	smp_mb__before_atomic();
 	this_cpu_inc(list->flight->out);
 }
 
@@ -76,13 +76,15 @@ static notrace void exit_probe(FSESSION_EXIT_PROBE_ARGS)
 	unsigned long from, end;
 	struct fsession_frame *frame;
 
-	/* Nothing has been traced yet? */
-	if (task != current || !READ_ONCE(fsession_table->used))
+	/* A session is there until its last frame has left. */
+	if (task != current || !fsession_session_any())
 		return;
 	from = (unsigned long)task_stack_page(task);
 	end = from + THREAD_SIZE;
+	preempt_disable_notrace();
 	while ((frame = fsession_frame_next(&from, end)))
 		abandon(frame);
+	preempt_enable_notrace();
 }
 
 static void find_tracepoint(struct tracepoint *tp, void *priv)

@@ -8,6 +8,7 @@
 
 #include <linux/bpf.h>
 #include <linux/btf.h>
+#include <linux/context_tracking_state.h>
 #include <linux/filter.h>
 #include <linux/ftrace.h>
 #include <linux/sched.h>
@@ -62,6 +63,32 @@ static inline int fsession_direct_unregister(struct ftrace_ops *ops,
 	return unregister_ftrace_direct(ops, addr, false);
 #else
 	return unregister_ftrace_direct_multi(ops, addr);
+#endif
+}
+
+/* The same with ftrace's direct_mutex held, from a callback of ftrace's. */
+static inline int fsession_direct_modify(struct ftrace_ops *ops,
+					 unsigned long addr)
+{
+#ifdef HAVE_DIRECT_OPS
+	return modify_ftrace_direct_nolock(ops, addr);
+#else
+	return modify_ftrace_direct_multi_nolock(ops, addr);
+#endif
+}
+
+/*
+ * linux/context_tracking_state.h: what rcu_is_watching() looks at, where it can
+ * be looked at in line. Preemption is off.
+ */
+static __always_inline bool fsession_rcu_watching(void)
+{
+#if defined(CONFIG_CONTEXT_TRACKING_IDLE) && defined(RCU_DYNTICKS_IDX)
+	return this_cpu_read(context_tracking.state.counter) & RCU_DYNTICKS_IDX;
+#elif defined(CONFIG_CONTEXT_TRACKING_IDLE) && defined(CT_RCU_WATCHING)
+	return this_cpu_read(context_tracking.state.counter) & CT_RCU_WATCHING;
+#else
+	return rcu_is_watching();
 #endif
 }
 

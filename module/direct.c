@@ -2,25 +2,166 @@
 /*
  * The only file that names ftrace's direct-call API (with compat.h, which knows
  * its spellings).
+ *
+ * A function can have one direct call, ours, and beside that one user who
+ * changes where it continues: a livepatch, or a kprobe with a post_handler. The
+ * stub goes on through the return address that it finds on the stack, which is
+ * right by whoever put it there; but then that address does not tell which
+ * function was called. So ftrace asks before such a user comes, or when we come
+ * to such a user, and the site then calls a shared stub, whose number does.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/delay.h>
 #include <linux/ftrace.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
 #include "fsession.h"
 
+enum direct_state { DIRECT_STEADY, DIRECT_CHANGING, DIRECT_GOING };
+
 /*
- * ftrace asks whether a direct call can share a function with somebody who
- * changes where it continues: a livepatch, or a kprobe with a post_handler. The
- * stub enters the function through the return address that it finds on the
- * stack, so it can, always, and without being told. Called with ftrace's locks
- * held; takes none.
+ * A registration with ftrace. One ftrace_ops serves one: using it again after
+ * its filter was freed would find that filter.
+ *
+ * @state serializes who may change or use @addr: share_ipmodify(), which runs
+ * under ftrace's direct_mutex and may not wait for us, and detach, which may.
+ */
+struct fsession_direct {
+	struct ftrace_ops ops;
+	unsigned long ip;
+	unsigned long addr;	/* the stub that the site calls */
+	int shared;		/* number of the shared stub, or -1 */
+	bool want_shared;
+	atomic_t state;		/* enum direct_state */
+};
+
+static DECLARE_BITMAP(shared_used, FSESSION_SHARED_STUBS);
+
+/* Gives @direct a shared stub of its own; the site does not call it yet. */
+static int shared_get(struct fsession_direct *direct)
+{
+	unsigned int i;
+
+	do {
+		i = find_first_zero_bit(shared_used, FSESSION_SHARED_STUBS);
+		if (i >= FSESSION_SHARED_STUBS)
+			return -EBUSY;
+	} while (test_and_set_bit(i, shared_used));
+
+	WRITE_ONCE(fsession_shared_body[i], fsession_arch_body(direct->ip));
+	direct->shared = i;
+	return 0;
+}
+
+/* Nobody calls it any more: the registration is gone, and waited for. */
+static void shared_put(struct fsession_direct *direct)
+{
+	if (direct->shared < 0)
+		return;
+	WRITE_ONCE(fsession_shared_body[direct->shared], 0);
+	clear_bit(direct->shared, shared_used);
+	direct->shared = -1;
+}
+
+static unsigned long shared_addr(const struct fsession_direct *direct)
+{
+	return (unsigned long)fsession_shared_stubs +
+	       direct->shared * FSESSION_SHARED_STUB_SIZE;
+}
+
+/* Lets the site call a shared stub from now on, or says why it cannot. */
+static int move_to_shared(struct fsession_direct *direct)
+{
+	int err;
+
+	if (direct->shared >= 0)
+		return 0;
+	err = shared_get(direct);
+	if (err)
+		return err;
+	err = fsession_direct_modify(&direct->ops, shared_addr(direct));
+	if (err)
+		shared_put(direct);	/* Never called. */
+	else
+		direct->addr = shared_addr(direct);
+	return err;
+}
+
+/*
+ * ftrace asks whether the direct call can share its function. Called with
+ * ftrace's locks held; takes none of ours.
+ *
+ * SELF comes from within our own registration, where the address cannot be
+ * changed any more: it is made to fail, and tried again with a shared stub. PEER
+ * comes before the other user is let in; a site that is being given back has no
+ * session on it any more, and needs nothing. A site stays with its shared stub
+ * after the other user has left, since it serves as well.
  */
 static int share_ipmodify(struct ftrace_ops *ops, enum ftrace_ops_cmd cmd)
 {
-	return 0;
+	struct fsession_direct *direct =
+		container_of(ops, struct fsession_direct, ops);
+	int err;
+
+	switch (cmd) {
+	case FTRACE_OPS_CMD_ENABLE_SHARE_IPMODIFY_SELF:
+		if (direct->shared >= 0)
+			return 0;
+		direct->want_shared = true;
+		return -EAGAIN;
+	case FTRACE_OPS_CMD_ENABLE_SHARE_IPMODIFY_PEER:
+		if (atomic_cmpxchg(&direct->state, DIRECT_STEADY,
+				   DIRECT_CHANGING) != DIRECT_STEADY)
+			return 0;
+		err = move_to_shared(direct);
+		atomic_set_release(&direct->state, DIRECT_STEADY);
+		return err;
+	default:
+		return 0;
+	}
+}
+
+/* One attempt; -EAGAIN when it takes a shared stub. */
+static struct fsession_direct *try_attach(unsigned long ip, bool shared)
+{
+	struct fsession_direct *direct;
+	int err;
+
+	direct = kzalloc(sizeof(*direct), GFP_KERNEL);
+	if (!direct)
+		return ERR_PTR(-ENOMEM);
+	direct->ip = ip;
+	direct->addr = (unsigned long)fsession_stub;
+	direct->shared = -1;
+	direct->ops.ops_func = share_ipmodify;
+	err = ftrace_set_filter_ip(&direct->ops, ip, 0, 1);
+	if (err) {
+		if (err == -EINVAL)
+			err = -ENOENT;
+		goto free;
+	}
+	if (shared) {
+		err = shared_get(direct);
+		if (err)
+			goto free_filter;
+		direct->addr = shared_addr(direct);
+	}
+	err = fsession_direct_register(&direct->ops, direct->addr);
+	if (!err)
+		return direct;
+	if (direct->want_shared)
+		err = -EAGAIN;
+
+	shared_put(direct);
+free_filter:
+	ftrace_free_filter(&direct->ops);
+free:
+	kfree(direct);
+	return ERR_PTR(err);
 }
 
 /**
@@ -28,73 +169,64 @@ static int share_ipmodify(struct ftrace_ops *ops, enum ftrace_ops_cmd cmd)
  * @ip: an ftrace site
  * @reason: why not
  *
- * Returns the ftrace_ops, to be given to fsession_direct_detach(), or an error
- * pointer; then nothing is left. One ftrace_ops serves one registration: using
- * it again after its filter was freed would find that filter.
+ * Returns what is to be given to fsession_direct_detach(), or an error pointer;
+ * then nothing is left.
  */
-struct ftrace_ops *fsession_direct_attach(unsigned long ip,
-					  enum fsession_reason *reason)
+struct fsession_direct *fsession_direct_attach(unsigned long ip,
+					       enum fsession_reason *reason)
 {
-	struct ftrace_ops *ops;
+	struct fsession_direct *direct = try_attach(ip, false);
 	int err;
 
-	ops = kzalloc(sizeof(*ops), GFP_KERNEL);
-	if (!ops)
-		return ERR_PTR(-ENOMEM);
-	ops->ops_func = share_ipmodify;
-	err = ftrace_set_filter_ip(ops, ip, 0, 1);
-	if (err) {
-		if (err == -EINVAL || err == -ENOENT) {
+	if (direct == ERR_PTR(-EAGAIN))
+		direct = try_attach(ip, true);
+	if (IS_ERR(direct)) {
+		if (direct == ERR_PTR(-ENOENT))
 			*reason = FSESSION_REASON_NO_SITE;
-			err = -ENOENT;
-		}
-		goto free;
-	}
-	err = fsession_direct_register(ops, (unsigned long)fsession_stub);
-	if (err) {
-		if (err == -EBUSY)
+		else if (direct == ERR_PTR(-EBUSY))
 			*reason = FSESSION_REASON_BUSY;
-		else if (err == -ENODEV)
+		else if (direct == ERR_PTR(-ENODEV))
 			*reason = FSESSION_REASON_FTRACE_OFF;
-		goto free_filter;
+		return direct;
 	}
 	/* ftrace accepts a registration and patches nothing when it is off. */
 	if (!fsession_arch_site_armed(ip)) {
 		*reason = FSESSION_REASON_FTRACE_OFF;
-		err = fsession_direct_detach(ops);
+		err = fsession_direct_detach(direct);
 		return ERR_PTR(err ?: -ENODEV);
 	}
-	return ops;
-
-free_filter:
-	ftrace_free_filter(ops);
-free:
-	kfree(ops);
-	return ERR_PTR(err);
+	return direct;
 }
 
 /**
  * fsession_direct_detach() - undo fsession_direct_attach().
- * @ops: what it returned
+ * @direct: what it returned
  *
  * When this returns 0 the site does not call the stub, and every task that it
  * had called the stub for has been inside fsession_enter() or is through the
- * stub: unregistering waits for tasks RCU. On error the site may still call the
- * stub and @ops is still ftrace's.
+ * stub: unregistering waits for tasks RCU. On error, which is ftrace having shut
+ * down, the site may call the stub for ever: @direct stays ftrace's and the
+ * module is pinned for good.
  *
  * The filter goes after the registration: an empty filter means all functions.
  */
-int fsession_direct_detach(struct ftrace_ops *ops)
+int fsession_direct_detach(struct fsession_direct *direct)
 {
-	int err = fsession_direct_unregister(ops, (unsigned long)fsession_stub);
+	int err;
 
+	/* ftrace must be told the address that it has. */
+	while (atomic_cmpxchg(&direct->state, DIRECT_STEADY, DIRECT_GOING) !=
+	       DIRECT_STEADY)
+		msleep(20);
+	err = fsession_direct_unregister(&direct->ops, direct->addr);
 	if (err) {
 		pr_err("ftrace does not let go of a function: %pe; the module stays until reboot\n",
 		       ERR_PTR(err));
 		__module_get(THIS_MODULE);
 		return err;
 	}
-	ftrace_free_filter(ops);
-	kfree(ops);
+	ftrace_free_filter(&direct->ops);
+	shared_put(direct);
+	kfree(direct);
 	return 0;
 }

@@ -10,8 +10,8 @@
  *			with them held, so that takes no lock of ours.
  *
  * The hot path (run.c) takes no lock. It reads the site table, a site's list
- * and a session's program with preemption off; whatever is unpublished there is
- * freed only after synchronize_rcu().
+ * and a session's program as an RCU reader of the kind that the head of run.c
+ * describes; whatever is unpublished is freed only after its grace period.
  */
 #ifndef FSESSION_H
 #define FSESSION_H
@@ -113,19 +113,18 @@ enum fsession_reg_state {
 	FSESSION_REG_STUCK,	/* could not be unregistered; never freed */
 };
 
-/* One registration with ftrace: one ftrace_ops for the sites of one attach. */
+/* One registration with ftrace: that of one attach, for its site. */
 struct fsession_reg {
-	struct ftrace_ops *ops;
+	struct fsession_direct *direct;
 	struct fsession_site *site;
 	enum fsession_reg_state state;
 	struct list_head node;		/* fsession_regs */
 };
 
 /*
- * Sites by body, open addressing. Readers run with preemption off. A slot goes
- * from empty to taken to tombstone and is never used again: a reader that has
- * matched a slot's key may read its site later. When slots run out, a new table
- * takes over.
+ * Sites by body, open addressing. A slot goes from empty to taken to tombstone
+ * and is never used again: a reader that has matched a slot's key may read its
+ * site later. When slots run out, a new table takes over.
  */
 struct fsession_slot {
 	unsigned long body;	/* 0: empty */
@@ -204,10 +203,16 @@ extern wait_queue_head_t fsession_changed;
 
 /* arch/<arch>/stub.S */
 void fsession_stub(void);
+/* The first of FSESSION_SHARED_STUBS, FSESSION_SHARED_STUB_SIZE bytes apart. */
+void fsession_shared_stubs(void);
 
 /* run.c */
 long fsession_enter(struct fsession_frame *frame, void *extra,
 		    unsigned long bytes);
+long fsession_enter_shared(struct fsession_frame *frame, void *extra,
+			   unsigned long bytes, u32 shared);
+/* For each shared stub the key of its site: what frame->body would be. */
+extern unsigned long fsession_shared_body[FSESSION_SHARED_STUBS];
 void fsession_exit(struct fsession_frame *frame);
 extern unsigned long fsession_guard_key;
 
@@ -224,21 +229,30 @@ static __always_inline u64 *fsession_cookies(struct fsession_frame *frame,
 }
 
 /*
- * A frame's guard is the key ^ its own address ^ which run it is in. No other
- * word of memory is likely to be that, and a stale frame has none.
+ * A frame's guard is the key ^ its own address ^ its list ^ which run it is in.
+ * No other word of memory is likely to be that; a stale frame has none; and of a
+ * frame that was written over, guard and list do not fit unless both are whole.
  */
 enum fsession_run { FSESSION_ENTRY = 0, FSESSION_EXIT = 1 };
 
 static __always_inline unsigned long
-fsession_guard(const struct fsession_frame *frame, enum fsession_run run)
+fsession_guard(const struct fsession_frame *frame,
+	       const struct fsession_list *list, enum fsession_run run)
 {
-	return fsession_guard_key ^ (unsigned long)frame ^ run;
+	return fsession_guard_key ^ (unsigned long)frame ^
+	       (unsigned long)list ^ run;
 }
 
+/* @frame may be anything on a stack: no sanitizers. */
 static __always_inline bool
-fsession_guard_ok(const struct fsession_frame *frame, unsigned long guard)
+fsession_guard_ok(const struct fsession_frame *frame)
 {
-	return (guard ^ fsession_guard(frame, FSESSION_ENTRY)) <= FSESSION_EXIT;
+	const struct fsession_list *list = READ_ONCE_NOCHECK(frame->list);
+	unsigned long guard = READ_ONCE_NOCHECK(frame->guard);
+
+	return list &&
+	       (guard ^ fsession_guard(frame, list, FSESSION_ENTRY)) <=
+		       FSESSION_EXIT;
 }
 
 /* kfunc.c */
@@ -255,9 +269,10 @@ struct fsession_frame *fsession_frame_next(unsigned long *from,
 					   unsigned long end);
 
 /* direct.c */
-struct ftrace_ops *fsession_direct_attach(unsigned long ip,
-					  enum fsession_reason *reason);
-int fsession_direct_detach(struct ftrace_ops *ops);
+struct fsession_direct;
+struct fsession_direct *fsession_direct_attach(unsigned long ip,
+					       enum fsession_reason *reason);
+int fsession_direct_detach(struct fsession_direct *direct);
 
 /* target.c */
 int fsession_target_resolve(struct bpf_prog *prog, struct fsession_target *t,
@@ -271,7 +286,7 @@ int fsession_site_init(void);
 void fsession_site_exit(void);	/* not held; nothing is attached */
 extern struct fsession_table *fsession_table;
 
-/* Hot path: with preemption off, or in an RCU reader. */
+/* Hot path, or with fsession_mutex held. */
 static __always_inline struct fsession_site *
 fsession_site_find(unsigned long body)
 {
@@ -313,6 +328,7 @@ void fsession_session_read(struct fsession_session *s,
 			   struct fsession_info *info);	/* mutex held */
 struct fsession_session *fsession_session_find(u32 id, bool next); /* held */
 void fsession_session_count(u32 *live, u32 *draining);
+bool fsession_session_any(void);	/* not held; may be late to see one */
 long fsession_session_drain(unsigned int timeout_ms, u32 *draining);
 
 /* dev.c */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The two kfuncs, and the BTF that makes the verifier know them. The BTF and
- * the ids come from btf.c, which tools/btfgen made for the target kernel.
+ * the ids come from btf.h, which tools/btfgen made for the target kernel.
  *
  * Any tracing program may call the kfuncs, also one that no session runs. Both
  * go by current->bpf_ctx, and believe it only if the frame around it has the
@@ -81,6 +81,7 @@ static __always_inline bool prog_has_ip(const struct bpf_prog *prog,
 static __always_inline struct fsession_frame *caller_frame(unsigned long ip)
 {
 	struct bpf_run_ctx *ctx = READ_ONCE(current->bpf_ctx);
+	const struct bpf_prog *prog;
 	struct fsession_frame *frame;
 
 	if (!ctx)
@@ -88,9 +89,10 @@ static __always_inline struct fsession_frame *caller_frame(unsigned long ip)
 	frame = container_of(ctx, struct fsession_frame, run.run_ctx);
 	if (((unsigned long)frame ^ current_stack_pointer) >= THREAD_SIZE)
 		return NULL;
-	if (!fsession_guard_ok(frame, READ_ONCE_NOCHECK(frame->guard)))
+	if (!fsession_guard_ok(frame))
 		return NULL;
-	return prog_has_ip(frame->prog, ip) ? frame : NULL;
+	prog = READ_ONCE_NOCHECK(frame->prog);
+	return prog && prog_has_ip(prog, ip) ? frame : NULL;
 }
 
 /*
@@ -104,7 +106,8 @@ bpf_fsession_is_return(void)
 	const struct fsession_frame *frame = caller_frame(_RET_IP_);
 
 	return frame && READ_ONCE_NOCHECK(frame->guard) ==
-				fsession_guard(frame, FSESSION_EXIT);
+				fsession_guard(frame, frame->list,
+					       FSESSION_EXIT);
 }
 
 /*

@@ -9,11 +9,7 @@ ifneq ($(origin try-run),undefined)
 probe-cc = $(CC) $(LINUXINCLUDE) $(KBUILD_CPPFLAGS) $(KBUILD_CFLAGS) \
 	$(KBUILD_CFLAGS_MODULE) -DKBUILD_MODNAME='"probe"' \
 	-DKBUILD_BASENAME='"probe"'
-probe-as = $(CC) $(LINUXINCLUDE) $(KBUILD_CPPFLAGS) $(KBUILD_AFLAGS) \
-	$(KBUILD_AFLAGS_MODULE)
 probe-c = $(call try-run,$(probe-cc) -c $(src)/module/probe/$(1).c \
-	-o "$$TMP",-DHAVE_$(2))
-probe-s = $(call try-run,$(probe-as) -c $(src)/module/probe/$(1).S \
 	-o "$$TMP",-DHAVE_$(2))
 
 # A compiler that does not work must not look like a kernel that has nothing.
@@ -25,7 +21,6 @@ endif
 probe-flags := \
 	$(call probe-c,direct_ops,DIRECT_OPS) \
 	$(call probe-c,prog_sleepable,PROG_SLEEPABLE) \
-	$(call probe-c,exit_group_dead,EXIT_GROUP_DEAD) \
-	$(call probe-s,call_depth,CALL_DEPTH_ACCOUNT)
+	$(call probe-c,exit_group_dead,EXIT_GROUP_DEAD)
 
 endif

@@ -11,6 +11,7 @@
  * been counted in on: that keeps the list and its sessions, and the reaper
  * waits for both kinds of readers before it puts a program.
  */
+#include <linux/atomic.h>
 #include <linux/bpf.h>
 #include <linux/filter.h>
 #include <linux/kprobes.h>
@@ -22,6 +23,7 @@
 #include "fsession.h"
 
 unsigned long fsession_guard_key __ro_after_init;
+unsigned long fsession_shared_body[FSESSION_SHARED_STUBS];
 
 static __always_inline void run_lock(void)
 {
@@ -104,9 +106,14 @@ static __always_inline void run_prog(struct fsession_frame *frame,
 				     u64 *cookie)
 {
 	frame->slot = cookie;
-	frame->prog = prog;
 	frame->run.bpf_cookie = entry->attach_cookie;
+	/*
+	 * Set only while the program runs, and so cannot be freed: whoever
+	 * interrupts the rest of this finds no program in the frame.
+	 */
+	WRITE_ONCE(frame->prog, prog);
 	bpf_prog_run(prog, ctx);
+	WRITE_ONCE(frame->prog, NULL);
 }
 
 /* Runs the entry of one session; true if its program ran. */
@@ -151,11 +158,10 @@ static __always_inline void run_entries(struct fsession_frame *frame,
 
 		prog_lock(entry->session, mixed);
 		if (likely(run_entry(frame, entry, ctx, cookie)))
-			ran |= BIT_ULL(i);
+			frame->ran = ran |= BIT_ULL(i);
 		prog_unlock(entry->session, mixed);
 	}
 	bpf_reset_run_ctx(frame->run.saved_run_ctx);
-	frame->ran = ran;
 }
 
 /*
@@ -240,25 +246,18 @@ static noinline notrace void enter_wide(struct fsession_frame *frame,
 	}
 }
 
-/**
- * fsession_enter() - the entry half, called by the stub.
- * @frame: the frame; body, caller and words are filled in
- * @extra: stack below the frame
- * @bytes: how much of it; 0 on the first call
- *
- * Returns 0 to enter the function and come back to fsession_exit(), -1 to enter
- * it and be done, or the bytes of extra stack to come again with. Nothing has
- * happened yet in the latter two cases.
- */
-notrace long fsession_enter(struct fsession_frame *frame, void *extra,
-			    unsigned long bytes)
+static __always_inline long enter(struct fsession_frame *frame, void *extra,
+				  unsigned long bytes, unsigned long body)
 {
 	const struct fsession_list *list;
 	const struct fsession_site *site;
 	u64 *ctx;
 
 	run_lock();
-	site = fsession_site_find(frame->body);
+	/* Idle, or a CPU on its way off: nothing protects what is read here. */
+	if (unlikely(!fsession_rcu_watching()))
+		goto pass;
+	site = fsession_site_find(body);
 	if (unlikely(!site))
 		goto pass;
 	list = READ_ONCE(site->list);
@@ -280,7 +279,9 @@ notrace long fsession_enter(struct fsession_frame *frame, void *extra,
 	 */
 	this_cpu_inc(list->flight->in);
 	frame->list = list;
-	WRITE_ONCE(frame->guard, fsession_guard(frame, FSESSION_ENTRY));
+	frame->ran = 0;
+	frame->prog = NULL;
+	WRITE_ONCE(frame->guard, fsession_guard(frame, list, FSESSION_ENTRY));
 
 	ctx = fsession_ctx(frame, list);
 	ctx[-2] = site->func;
@@ -300,7 +301,40 @@ pass:
 	run_unlock();
 	return -1;
 }
+
+/**
+ * fsession_enter() - the entry half, called by the stub.
+ * @frame: the frame; body, caller and words are filled in
+ * @extra: stack below the frame
+ * @bytes: how much of it; 0 on the first call
+ *
+ * Returns 0 to enter the function and come back to fsession_exit(), -1 to enter
+ * it and be done, or the bytes of extra stack to come again with. Nothing has
+ * happened yet in the latter two cases.
+ */
+notrace long fsession_enter(struct fsession_frame *frame, void *extra,
+			    unsigned long bytes)
+{
+	return enter(frame, extra, bytes, frame->body);
+}
 NOKPROBE_SYMBOL(fsession_enter);
+
+/**
+ * fsession_enter_shared() - the entry half of a function that others redirect.
+ * @frame: as for fsession_enter(), but body may be anywhere
+ * @extra: as for fsession_enter()
+ * @bytes: as for fsession_enter()
+ * @shared: the shared stub that was called, which stands for the function
+ *
+ * Returns as fsession_enter().
+ */
+notrace long fsession_enter_shared(struct fsession_frame *frame, void *extra,
+				   unsigned long bytes, u32 shared)
+{
+	return enter(frame, extra, bytes,
+		     READ_ONCE(fsession_shared_body[shared]));
+}
+NOKPROBE_SYMBOL(fsession_enter_shared);
 
 /**
  * fsession_exit() - the exit half, called by the stub.
@@ -315,7 +349,7 @@ notrace void fsession_exit(struct fsession_frame *frame)
 	if (unlikely(!list))
 		return;
 
-	WRITE_ONCE(frame->guard, fsession_guard(frame, FSESSION_EXIT));
+	WRITE_ONCE(frame->guard, fsession_guard(frame, list, FSESSION_EXIT));
 	ctx = fsession_ctx(frame, list);
 	ctx[ctx[-1]] = frame->ret[0];
 	if (unlikely(list->mixed)) {
@@ -325,8 +359,12 @@ notrace void fsession_exit(struct fsession_frame *frame)
 		run_exits(frame, list, ctx, false);
 		run_unlock();
 	}
-	/* Last: from here on the list may be gone. */
 	WRITE_ONCE(frame->guard, 0);
+	/*
+	 * Last, since from here on the list may be gone. Pairs with the barrier
+	 * in fsession_list_reap().
+	 */
+	smp_mb__before_atomic();
 	this_cpu_inc(list->flight->out);
 }
 NOKPROBE_SYMBOL(fsession_exit);

@@ -37,7 +37,9 @@ static const u64 test_args[8] = {
 	0x7777777777777777, 0x8888888888888888,
 };
 
-static const struct pair test_ret = { 0xa5a5a5a5a5a5a5a5, 0x5a5a5a5a5a5a5a5a };
+
+/* Not const, nor may the compiler look into the traced functions for it. */
+static struct pair test_ret = { 0xa5a5a5a5a5a5a5a5, 0x5a5a5a5a5a5a5a5a };
 
 /* The innermost frame on the stack is that of the function that calls this. */
 static notrace noinline void look_at_frame(unsigned int nr)
@@ -60,12 +62,18 @@ static notrace noinline void look_at_frame(unsigned int nr)
 	seen.ret_slot = ctx[nr];
 }
 
+#if __has_attribute(__noipa__)
+#define traced_function	noinline __attribute__((__noipa__))
+#else
+#define traced_function	noinline
+#endif
+
 /* Traced: these two are compiled as the rest of the kernel is. */
 struct pair fsession_selftest_regs(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 struct pair fsession_selftest_stack(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f,
 				    u64 g, u64 h);
 
-noinline __noclone struct pair
+traced_function struct pair
 fsession_selftest_regs(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 {
 	const u64 args[] = { a, b, c, d, e, f };
@@ -75,7 +83,7 @@ fsession_selftest_regs(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 	return test_ret;
 }
 
-noinline __noclone struct pair
+traced_function struct pair
 fsession_selftest_stack(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g, u64 h)
 {
 	const u64 args[] = { a, b, c, d, e, f, g, h };

@@ -293,7 +293,12 @@ void fsession_session_read(struct fsession_session *s,
 	info->id = s->id;
 	info->state = s->live ? FSESSION_STATE_LIVE : FSESSION_STATE_DRAINING;
 	info->prog_id = s->prog_id;
-	info->owner_pid = pid_nr_ns(s->owner, task_active_pid_ns(current));
+	info->owner_pid = 0;
+	rcu_read_lock();
+	if (pid_task(s->owner, PIDTYPE_TGID))
+		info->owner_pid = pid_nr_ns(s->owner,
+					    task_active_pid_ns(current));
+	rcu_read_unlock();
 	info->attach_cookie = s->attach_cookie;
 	info->target_btf_id = s->target_btf_id;
 	info->sites = 1;
@@ -328,6 +333,11 @@ void fsession_session_count(u32 *live, u32 *draining)
 			++*draining;
 	}
 	mutex_unlock(&fsession_mutex);
+}
+
+bool fsession_session_any(void)
+{
+	return !list_empty_careful(&sessions);
 }
 
 /* Sessions detached up to @mark that are still there. */

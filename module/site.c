@@ -205,7 +205,7 @@ static void list_count(const struct fsession_list *list,
 
 	for_each_possible_cpu(cpu)
 		books->out += READ_ONCE(per_cpu_ptr(list->flight, cpu)->out);
-	/* Pairs with nothing but the order of a call: in, then out. */
+	/* A call that is seen to be out is seen to be in. */
 	smp_rmb();
 	for_each_possible_cpu(cpu)
 		books->in += READ_ONCE(per_cpu_ptr(list->flight, cpu)->in);
@@ -266,6 +266,11 @@ void fsession_list_reap(void)
 		list_count(list, &books);
 		if (books.in != books.out)
 			continue;
+		/*
+		 * Pairs with the barriers of those who count out: whatever they
+		 * did with the list and its sessions is done.
+		 */
+		smp_mb();
 		for (i = 0; i < list->n; i++) {
 			struct fsession_session *s = list->entry[i].session;
 
@@ -335,13 +340,13 @@ free:
 static int site_register(struct fsession_session *s, struct fsession_reg *reg,
 			 enum fsession_reason *reason)
 {
-	struct ftrace_ops *ops;
+	struct fsession_direct *direct;
 
-	ops = fsession_direct_attach(reg->site->ip, reason);
+	direct = fsession_direct_attach(reg->site->ip, reason);
 
 	mutex_lock(&fsession_mutex);
-	if (IS_ERR(ops)) {
-		/* Nobody has called the stub for it. */
+	if (IS_ERR(direct)) {
+		/* Nobody calls the stub for it any more. */
 		site_set_list(reg->site, NULL);
 		s->site = NULL;
 		table_remove(reg->site);
@@ -349,12 +354,12 @@ static int site_register(struct fsession_session *s, struct fsession_reg *reg,
 		list_del(&reg->node);
 		kfree(reg);
 	} else {
-		reg->ops = ops;
+		reg->direct = direct;
 		reg->state = FSESSION_REG_LIVE;
 	}
 	mutex_unlock(&fsession_mutex);
 	wake_up_all(&fsession_changed);
-	return PTR_ERR_OR_ZERO(ops);
+	return PTR_ERR_OR_ZERO(direct);
 }
 
 static bool reg_changing(unsigned long body)
@@ -467,7 +472,7 @@ struct fsession_reg *fsession_site_idle_reg(void)
 /* Takes a going registration and its site down. */
 void fsession_site_retire_reg(struct fsession_reg *reg)
 {
-	int err = fsession_direct_detach(reg->ops);
+	int err = fsession_direct_detach(reg->direct);
 
 	mutex_lock(&fsession_mutex);
 	if (err) {

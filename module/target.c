@@ -52,12 +52,19 @@ static const struct denied {
 	{ "intel_idle*", DENIED, "idle: RCU does not watch" },
 	{ "mwait_idle", DENIED, "idle: RCU does not watch" },
 	{ "poll_idle", DENIED, "idle: RCU does not watch" },
+#ifdef CONFIG_PREEMPT_RT
+	/* rcu_read_unlock() itself may call these, and a program runs in it. */
+	{ "raise_softirq_irqoff", DENIED, "RCU's own way out" },
+	{ "__raise_softirq_irqoff", DENIED, "RCU's own way out" },
+	{ "irq_work_queue_on", DENIED, "RCU's own way out" },
+#endif
 #undef DENIED
 #define NORETURN FSESSION_REASON_NORETURN
 	/* A call of these never leaves: it would count as inside for ever. */
 	{ "do_exit", NORETURN, "the task ends" },
 	{ "do_group_exit", NORETURN, "the task ends" },
 	{ "do_task_dead", NORETURN, "the task ends" },
+	{ "bpf_throw", NORETURN, "unwinds the stack past the stub" },
 	{ "make_task_dead", NORETURN, "the task ends" },
 	{ "kthread_exit", NORETURN, "the task ends" },
 	{ "kthread_complete_and_exit", NORETURN, "the task ends" },
@@ -74,6 +81,7 @@ static const struct denied {
 	{ "__do_sys_exit", NORETURN, "the task ends" },
 	{ "__do_sys_exit_group", NORETURN, "the task ends" },
 	{ "kunit_try_catch_throw", NORETURN, "the task ends" },
+	{ "__kunit_abort", NORETURN, "the task ends" },
 	{ "arch_call_rest_init", NORETURN, "boot" },
 	{ "cpu_startup_entry", NORETURN, "the idle loop" },
 	{ "do_idle", NORETURN, "the idle loop, which a CPU that goes off leaves" },
@@ -85,12 +93,28 @@ static const struct denied {
 	{ "hlt_play_dead", NORETURN, "the CPU goes off" },
 	{ "mwait_play_dead", NORETURN, "the CPU goes off" },
 	{ "xen_pv_play_dead", NORETURN, "the CPU goes off" },
+	{ "cpuidle_play_dead", NORETURN, "the CPU goes off" },
+	{ "sev_es_play_dead", NORETURN, "the CPU goes off" },
+	{ "acpi_mp_play_dead", NORETURN, "the CPU goes off" },
+	{ "asm_acpi_mp_play_dead", NORETURN, "the CPU goes off" },
+	{ "cpuhp_report_idle_dead", NORETURN, "the CPU goes off" },
+	{ "cpu_bringup_and_idle", NORETURN, "the idle loop" },
 	{ "stop_this_cpu", NORETURN, "the CPU goes off" },
 	{ "panic", NORETURN, "the machine stops" },
 	{ "nmi_panic", NORETURN, "the machine stops" },
 	{ "nmi_panic_self_stop", NORETURN, "the machine stops" },
 	{ "panic_smp_self_stop", NORETURN, "the machine stops" },
 	{ "__stack_chk_fail", NORETURN, "the machine stops" },
+	{ "fortify_panic", NORETURN, "the machine stops" },
+	{ "__fortify_panic", NORETURN, "the machine stops" },
+	{ "usercopy_abort", NORETURN, "the machine stops" },
+	{ "snp_abort", NORETURN, "the machine stops" },
+	{ "sev_es_terminate", NORETURN, "the machine stops" },
+	{ "hv_ghcb_terminate", NORETURN, "the machine stops" },
+	{ "ex_handler_msr_mce", NORETURN, "the machine stops" },
+	{ "__ubsan_handle_builtin_unreachable", NORETURN, "the machine stops" },
+	{ "mpt_halt_firmware", NORETURN, "the machine stops" },
+	{ "machine_real_restart", NORETURN, "the machine stops" },
 #undef NORETURN
 };
 
@@ -111,6 +135,14 @@ static enum fsession_reason denied_reason(const char *name)
 		}
 	}
 	return FSESSION_REASON_NONE;
+}
+
+/* @symbol is "function [module]". */
+static bool same_function(const char *symbol, const char *name)
+{
+	size_t len = strcspn(symbol, " ");
+
+	return len == strlen(name) && !strncmp(symbol, name, len);
 }
 
 /*
@@ -171,7 +203,12 @@ static int pin_owner(const char *symbol, struct module **owner)
 	if (!kobj)
 		return -ESTALE;
 	mod = container_of(kobj, struct module_kobject, kobj)->mod;
-	if (mod && try_module_get(mod))
+	/*
+	 * Before a module is live its init may fail, which waits for nobody. Our
+	 * own traces itself in its init.
+	 */
+	if (mod && (mod == THIS_MODULE || mod->state == MODULE_STATE_LIVE) &&
+	    try_module_get(mod))
 		*owner = mod;
 	kobject_put(kobj);
 	return *owner ? 0 : -ESTALE;
@@ -201,6 +238,15 @@ int fsession_target_at(unsigned long func, const char *btf_name,
 	if (*reason)
 		return -EACCES;
 	err = pin_owner(t->name, &t->owner);
+	if (!err && t->owner) {
+		/*
+		 * 6.1 does not pin the module for the program: another may be
+		 * where it was. What is there now cannot go any more.
+		 */
+		sprint_symbol_no_offset(t->name, func);
+		if (t->owner != THIS_MODULE && !same_function(t->name, btf_name))
+			err = -ESTALE;
+	}
 	if (err) {
 		*reason = FSESSION_REASON_MODULE_GOING;
 		return err;

@@ -11,9 +11,12 @@
 
 #define FSESSION_ENDBR_SIZE	4
 
+#define FSESSION_INSN_CALL	0xe8
+#define FSESSION_INSN_INT3	0xcc
+
 /*
  * A site is a five-byte nop while nobody traces the function and a call
- * otherwise.
+ * otherwise; a breakpoint while it is being changed from one to the other.
  */
 static inline bool fsession_arch_is_site(unsigned long ip)
 {
@@ -22,7 +25,8 @@ static inline bool fsession_arch_is_site(unsigned long ip)
 
 	if (copy_from_kernel_nofault(insn, (void *)ip, sizeof(insn)))
 		return false;
-	return insn[0] == 0xe8 || !memcmp(insn, nop5, sizeof(nop5));
+	return insn[0] == FSESSION_INSN_CALL || insn[0] == FSESSION_INSN_INT3 ||
+	       !memcmp(insn, nop5, sizeof(nop5));
 }
 
 /*
@@ -52,7 +56,7 @@ static inline bool fsession_arch_site_armed(unsigned long site)
 	u8 insn;
 
 	return !copy_from_kernel_nofault(&insn, (void *)site, sizeof(insn)) &&
-	       insn == 0xe8;
+	       (insn == FSESSION_INSN_CALL || insn == FSESSION_INSN_INT3);
 }
 
 /* The caller's stack-passed arguments lie right above the frame. */

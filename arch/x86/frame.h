@@ -11,7 +11,7 @@
  *	nr	[ number of argument words             ]  ctx[-1]
  *	func	[ address of f                         ]  ctx[-2]
  *	ret	[ rax, rdx as f returned them          ]
- *	guard	[ key ^ address of the frame ^ exit?   ]
+ *	guard	[ see fsession_guard()                 ]
  *	ran	[ sessions whose entry ran, a bit each ]
  *	prog	[ the program now running              ]
  *	pad	[ keeps the frame a multiple of 16     ]
@@ -27,7 +27,12 @@
 
 #define FSESSION_ARG_REGS	6	/* rdi rsi rdx rcx r8 r9 */
 
+/* Functions that can be traced and livepatched at the same time. */
+#define FSESSION_SHARED_STUBS		256
+#define FSESSION_SHARED_STUB_SIZE	16
+
 #define FSESSION_FRAME_RET	80
+#define FSESSION_FRAME_NR	104
 #define FSESSION_FRAME_WORDS	112
 #define FSESSION_FRAME_RBP	168
 #define FSESSION_FRAME_BODY	176
@@ -61,6 +66,7 @@ struct fsession_frame {
 };
 
 static_assert(offsetof(struct fsession_frame, ret) == FSESSION_FRAME_RET);
+static_assert(offsetof(struct fsession_frame, nr) == FSESSION_FRAME_NR);
 static_assert(offsetof(struct fsession_frame, words) == FSESSION_FRAME_WORDS);
 static_assert(offsetof(struct fsession_frame, rbp) == FSESSION_FRAME_RBP);
 static_assert(offsetof(struct fsession_frame, body) == FSESSION_FRAME_BODY);

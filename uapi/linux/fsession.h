@@ -28,10 +28,11 @@
  *
  * A session program is a BPF program of type BPF_PROG_TYPE_TRACING with
  * expected_attach_type BPF_TRACE_FEXIT, loaded for its target function and never
- * attached by bpf(2). It may be sleepable where the kernel lets it load. Its context is the one of fexit: ctx[0..n) are the
- * argument words, ctx[n] is the return value (zero at entry). Helpers that read
- * the context (bpf_get_func_arg, bpf_get_func_ret, bpf_get_func_ip,
- * bpf_get_attach_cookie, ...) answer at entry as at exit.
+ * attached by bpf(2). It may be sleepable where the kernel lets it load. Its
+ * context is the one of fexit: ctx[0..n) are the argument words, ctx[n] is the
+ * return value (zero at entry). Helpers that read the context (bpf_get_func_arg,
+ * bpf_get_func_ret, bpf_get_func_ip, bpf_get_attach_cookie, ...) answer at entry
+ * as at exit.
  *
  *	bool bpf_fsession_is_return(void)
  *		true at exit; false at entry, and in a program that no session
@@ -49,7 +50,7 @@
  * A *miss* is a call for which the program did not run because it was already
  * running on that CPU; it has neither an entry nor an exit run. *dropped* calls
  * left after detach. *abandoned* calls will never leave: their task exited
- * inside the function.
+ * inside the function. Calls made where RCU does not watch (idle) are not seen.
  *
  *
  * DOC: Argument structures
