@@ -260,6 +260,7 @@ int fsession_kfunc_init(void);
 extern const struct fsession_btf_base {
 	u64 size;
 	u64 hash;
+	u32 types;	/* ids of a module's own types begin here */
 } fsession_btf_base;
 
 /* abandon.c */
@@ -277,7 +278,7 @@ int fsession_direct_detach(struct fsession_direct *direct);
 /* target.c */
 int fsession_target_resolve(struct bpf_prog *prog, struct fsession_target *t,
 			    enum fsession_reason *reason);
-int fsession_target_at(unsigned long func, const char *btf_name,
+int fsession_target_at(unsigned long func, const char *btf_name, bool in_module,
 		       struct fsession_target *t, enum fsession_reason *reason);
 void fsession_target_release(struct fsession_target *t);
 

@@ -51,6 +51,7 @@ static struct btf_kfunc_id_set kfunc_set = {
 const struct fsession_btf_base fsession_btf_base = {
 	.size = FSESSION_BTF_BASE_SIZE,
 	.hash = FSESSION_BTF_BASE_HASH,
+	.types = FSESSION_BTF_BASE_TYPES,
 };
 
 /* Is @ip in the code of @prog, or of a function of its own? */

@@ -183,7 +183,7 @@ static int test_one(struct bpf_prog *prog, unsigned int nr, unsigned long func)
 		t.layout.word[i] = i;
 	t.layout.nr = nr;
 	t.layout.stack = nr > FSESSION_ARG_REGS ? nr - FSESSION_ARG_REGS : 0;
-	err = fsession_target_at(func, "", &t, &reason);
+	err = fsession_target_at(func, "", true, &t, &reason);
 	s = err ? ERR_PTR(err) : fsession_session_attach(prog, 0, &t, &reason);
 	fsession_target_release(&t);
 	if (IS_ERR(s)) {

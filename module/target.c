@@ -218,10 +218,11 @@ static int pin_owner(const char *symbol, struct module **owner)
  * fsession_target_at() - what can be said of a function by its address.
  * @func: its address
  * @btf_name: its name in BTF; kallsyms may know the address by another one
+ * @in_module: is its BTF that of a module?
  * @t: filled in, but for layout and btf_id; to be released in any case
  * @reason: why not
  */
-int fsession_target_at(unsigned long func, const char *btf_name,
+int fsession_target_at(unsigned long func, const char *btf_name, bool in_module,
 		       struct fsession_target *t, enum fsession_reason *reason)
 {
 	int err;
@@ -237,6 +238,15 @@ int fsession_target_at(unsigned long func, const char *btf_name,
 		return -EDEADLK;
 	if (*reason)
 		return -EACCES;
+	/*
+	 * 6.1 looks for the address by name only, and finds the kernel's own
+	 * function first. That one's arguments are not those that the program
+	 * was verified for.
+	 */
+	if (in_module != !!strchr(t->name, '[')) {
+		*reason = FSESSION_REASON_AMBIGUOUS;
+		return -ENOTUNIQ;
+	}
 	err = pin_owner(t->name, &t->owner);
 	if (!err && t->owner) {
 		/*
@@ -313,7 +323,8 @@ int fsession_target_resolve(struct bpf_prog *prog, struct fsession_target *t,
 		return err;
 	}
 	t->btf_id = prog->aux->attach_btf_id;
-	return fsession_target_at(v.func, prog->aux->attach_func_name, t,
+	return fsession_target_at(v.func, prog->aux->attach_func_name,
+				  t->btf_id >= fsession_btf_base.types, t,
 				  reason);
 }
 

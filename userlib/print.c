@@ -77,6 +77,7 @@ const char *fsession__errno_name(int err)
 		NAME(EPROTO);
 		NAME(EPROTONOSUPPORT);
 		NAME(EPROTOTYPE);
+		NAME(ENOTUNIQ);
 		NAME(ESRCH);
 		NAME(ESTALE);
 		NAME(ETIMEDOUT);
@@ -109,6 +110,8 @@ static const char *const reasons[] = {
 		"the module that the function is in is being unloaded",
 	[FSESSION_REASON_FTRACE_OFF] =
 		"ftrace is switched off or has shut itself down",
+	[FSESSION_REASON_AMBIGUOUS] =
+		"this kernel takes a module's function for its own of the same name",
 };
 
 LIBFSESSION_API const char *libfsession_reason_string(unsigned int reason)
@@ -153,6 +156,10 @@ void fsession__hint_reason(unsigned int reason, const char *function)
 		break;
 	case FSESSION_REASON_MODULE_GOING:
 		pr_hint("load that module again, then load the BPF program again");
+		break;
+	case FSESSION_REASON_AMBIGUOUS:
+		pr_hint("trace another function of that module; 'grep -w %s /proc/kallsyms' shows who has the name",
+			name);
 		break;
 	case FSESSION_REASON_FTRACE_OFF:
 		pr_hint("try 'sysctl kernel.ftrace_enabled=1'; if that is refused, 'dmesg | grep -i ftrace' says why");

@@ -204,6 +204,7 @@ int main(int argc, char **argv)
 	f = out_open(argv[2]);
 	fprintf(f, "#define FSESSION_BTF_ID_IS_RETURN %d\n", is_return_id);
 	fprintf(f, "#define FSESSION_BTF_ID_COOKIE %d\n", cookie_id);
+	fprintf(f, "#define FSESSION_BTF_BASE_TYPES %u\n", btf__type_cnt(base));
 	fprintf(f, "#define FSESSION_BTF_BASE_SIZE %uULL\n", base_size);
 	fprintf(f, "#define FSESSION_BTF_BASE_HASH 0x%016llxULL\n",
 		(unsigned long long)fnv1a(base_data, base_size));

@@ -87,6 +87,8 @@
  *	ENOTSUP		(EOPNOTSUPP) an argument's place is not known _ARGS
  *	EACCES		tracing this function breaks the kernel	_DENIED
  *	EDEADLK		the function never returns		_NORETURN
+ *	ENOTUNIQ	the kernel took a module's function for its own of the
+ *			same name, or the other way round	_AMBIGUOUS
  *	EBUSY		another user has the function's direct call _BUSY
  *	E2BIG		the function has max_sessions already	_FULL
  *	ESTALE		the module that owns the target is going _MODULE_GOING
@@ -170,6 +172,7 @@ enum fsession_reason {
 	FSESSION_REASON_FULL		= 10,
 	FSESSION_REASON_MODULE_GOING	= 11,
 	FSESSION_REASON_FTRACE_OFF	= 12,
+	FSESSION_REASON_AMBIGUOUS	= 13,
 };
 
 /**
