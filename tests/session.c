@@ -135,6 +135,15 @@ void check_books_balance(const struct fsession_info *i)
 	CHECK_EQ(i->entries, i->exits + i->inside + i->dropped + i->abandoned);
 }
 
+void check_missed_nothing(const struct fsession_info *i, uint64_t calls)
+{
+	check_books_balance(i);
+	CHECK_EQ(i->calls, calls);
+	CHECK_EQ(i->exits, i->entries);
+	if (!kernel_is_rt())
+		CHECK_EQ(i->misses, 0);
+}
+
 /*
  * Programs
  */
@@ -561,6 +570,14 @@ bool kernel_is_at_least(unsigned int major, unsigned int minor)
 	SYS(uname(&u));
 	sscanf(u.release, "%u.%u", &maj, &min);
 	return maj > major || (maj == major && min >= minor);
+}
+
+bool kernel_is_rt(void)
+{
+	struct utsname u;
+
+	SYS(uname(&u));
+	return strstr(u.version, "PREEMPT_RT");
 }
 
 int module_refcount(const char *module)

@@ -75,6 +75,11 @@ int try_drain(unsigned int timeout_ms, unsigned int *draining);
 
 /* The two rules that hold whatever happened. */
 void check_books_balance(const struct fsession_info *i);
+/*
+ * ... and @calls calls, made by several tasks, have returned and not been missed
+ * (but see kernel_is_rt()).
+ */
+void check_missed_nothing(const struct fsession_info *i, uint64_t calls);
 
 /*
  * Programs
@@ -157,6 +162,11 @@ bool write_file(const char *file, const char *text);
 bool read_file(const char *file, char *text, size_t size);
 /* Is this kernel at least this one? */
 bool kernel_is_at_least(unsigned int major, unsigned int minor);
+/*
+ * Is it PREEMPT_RT? There a program can be preempted, and its session misses
+ * what other tasks call on the same CPU in the meantime.
+ */
+bool kernel_is_rt(void);
 /* A module's reference count, -1 if it is not loaded. */
 int module_refcount(const char *module);
 /* delete_module(2), non-blocking: 0 or a negative errno. */

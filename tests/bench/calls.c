@@ -36,8 +36,8 @@ static void __attribute__((noreturn)) die(const char *what)
 }
 
 /* One run of the driver in a fresh object; @traced off calls nothing. */
-static double run(const char *path, const char *const *progs, unsigned int calls,
-		  bool traced)
+static double run(const char *path, const char *const *progs,
+		  unsigned int calls, bool traced)
 {
 	struct fsession_link *sessions[MAX_PROGS] = {};
 	struct bpf_link *links[MAX_PROGS] = {};

@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -401,6 +402,40 @@ static void exit_at_once(void *unused)
 {
 	(void)unused;
 	_exit(KTEST_PASS);
+}
+
+/* By hand, not by a fault: that would be told in the kernel log. */
+static void segfault(void *unused)
+{
+	struct rlimit none = {};
+
+	(void)unused;
+	drop_inherited(-1);
+	SYS(setrlimit(RLIMIT_CORE, &none));
+	kill(getpid(), SIGSEGV);
+}
+
+CASE(killed_by_segv_inside, "SIGSEGV: its task dies in get_signal")
+{
+	struct recording r;
+	struct fsession_info i;
+	int pid, status, n;
+
+	if (!ftrace_has("get_signal"))
+		SKIP("get_signal cannot be traced here");
+	r = recording_start("count", "get_signal");
+	for (n = 0; n < 5; n++) {
+		pid = ktest_fork(segfault, NULL);
+		waitpid(pid, &status, 0);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	}
+	WAIT_FOR(info(r.fd).abandoned >= 5);
+	WAIT_FOR(info(r.fd).inside == 0);
+	i = info(r.fd);
+	check_books_balance(&i);
+	recording_detach(&r);
+	drain();
+	recording_end(&r);
 }
 
 CASE(exit_group_inside_syscall,

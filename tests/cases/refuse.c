@@ -247,10 +247,14 @@ static unsigned int all_refused(const char *const *names, unsigned int count,
 CASE(refuse_denied, "functions whose tracing breaks the kernel: EACCES")
 {
 	static const char *const names[] = {
-		"migrate_disable",	  "migrate_enable",
-		"__rcu_read_lock",	  "__rcu_read_unlock",
-		"rcu_read_unlock_strict", "preempt_count_add",
-		"preempt_count_sub",	  "arch_cpu_idle",
+		"migrate_disable",
+		"migrate_enable",
+		"__rcu_read_lock",
+		"__rcu_read_unlock",
+		"rcu_read_unlock_strict",
+		"preempt_count_add",
+		"preempt_count_sub",
+		"arch_cpu_idle",
 		"default_idle",
 		/* The one that every kernel traces and every verifier loads. */
 		"rcu_note_context_switch",

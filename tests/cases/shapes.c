@@ -12,7 +12,8 @@ struct shape {
 	/* Where in the caller's words each of them is, if not in order. */
 	const unsigned char *place;
 	uint64_t ret_mask;
-	bool scratch; /* word 0 points to memory */
+	bool scratch;	      /* word 0 points to memory */
+	unsigned int boolean; /* this word's lowest byte has to be 0 or 1 */
 };
 
 #define ALL (~0ULL)
@@ -32,6 +33,8 @@ static void check_shape(const struct shape *s)
 		untraced.scratch[0] = 0x5c4a7c;
 		untraced.scratch[1] = 0x11a77e4;
 	}
+	if (s->boolean)
+		untraced.args[s->boolean] ^= 0x32;
 	traced = untraced;
 	tm_call(&untraced);
 
@@ -119,12 +122,13 @@ SHAPE(arg11, "eleven arguments, five on the stack", .words = 11,
       .ret_mask = ALL)
 SHAPE(arg12, "twelve arguments, six on the stack", .words = 12, .ret_mask = ALL)
 SHAPE(arg_narrow, "narrow arguments, in registers and on the stack", .words = 9,
-      .ret_mask = ALL)
+      .ret_mask = ALL, .boolean = 2)
 
 #ifdef __x86_64__
 /* The program sees the prototype's order, which is not that of the places. */
-SHAPE(arg_s16_edge, "a structure that leaves the last register to its successor",
-      .words = 8, .ret_mask = ALL,
+SHAPE(arg_s16_edge,
+      "a structure that leaves the last register to its successor", .words = 8,
+      .ret_mask = ALL,
       .place = (const unsigned char[]){ 0, 1, 2, 3, 4, 6, 7, 5 })
 SHAPE(arg_u128_edge, "a 16-byte integer that does the same", .words = 8,
       .ret_mask = ALL,

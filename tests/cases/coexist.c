@@ -1,0 +1,680 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A session and another user of ftrace on the same function, in all four orders
+ * of attach and detach. Native fentry and fexit exclude a session, and are in
+ * refuse.c.
+ */
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "session.h"
+
+#define TRACING "/sys/kernel/tracing/"
+#define CALLS	20
+
+struct target {
+	const char *name;
+	const char *module; /* or NULL */
+	void (*call)(const struct target *t, int prog_fd);
+};
+
+struct other {
+	void (*attach)(const struct target *t);
+	void (*detach)(const struct target *t);
+	/* Before and after CALLS calls, made while attached or not. */
+	void (*before)(const struct target *t);
+	void (*after)(const struct target *t, bool attached);
+};
+
+static void write_or_fail(const char *file, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+static void write_or_fail(const char *file, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!write_file(file, text))
+		FAIL("'%s' to %s: %s", text, file, strerror(errno));
+}
+
+/*
+ * The functions
+ */
+
+static void call_testmod(const struct target *t, int prog_fd)
+{
+	(void)prog_fd;
+	tm_calls(t->name, CALLS);
+}
+
+static void call_test_run(const struct target *t, int prog_fd)
+{
+	unsigned int i;
+
+	(void)t;
+	for (i = 0; i < CALLS; i++)
+		test_run(prog_fd);
+}
+
+static bool cmdline_patched;
+
+static void read_cmdline(const struct target *t, int prog_fd)
+{
+	char text[4096];
+	unsigned int i;
+
+	(void)t, (void)prog_fd;
+	for (i = 0; i < CALLS; i++) {
+		REQUIRE(read_file("/proc/cmdline", text, sizeof(text)));
+		cmdline_patched = strstr(text, "live patched");
+	}
+}
+
+static const struct target module_function = { "fsession_test_arg6", MODULE,
+					       call_testmod };
+static const struct target stack_function = { "fsession_test_arg12", MODULE,
+					      call_testmod };
+static const struct target kernel_function = { "bpf_fentry_test6", NULL,
+					       call_test_run };
+
+/*
+ * All orders
+ */
+
+static void some_calls(const struct other *o, const struct target *t,
+		       struct recording *r, bool attached, uint64_t *ours)
+{
+	if (o->before)
+		o->before(t);
+	t->call(t, r->prog_fd);
+	o->after(t, attached);
+	if (r->fd >= 0) {
+		struct fsession_info in = info(r->fd);
+
+		*ours += CALLS;
+		check_books_balance(&in);
+		CHECK_EQ(in.misses, 0);
+		CHECK_EQ(in.entries, in.exits);
+	}
+	check_recorded(r->rec, *ours);
+}
+
+static void check_order(const struct other *o, const struct target *t,
+			bool ours_comes_first, bool ours_goes_first)
+{
+	struct recording r = recording_load("count", t->name);
+	uint64_t ours = 0;
+
+	r.rec->only_tgid = getpid();
+	if (ours_comes_first)
+		r.fd = attach(r.prog_fd);
+	else
+		o->attach(t);
+	some_calls(o, t, &r, !ours_comes_first, &ours);
+	if (ours_comes_first)
+		o->attach(t);
+	else
+		r.fd = attach(r.prog_fd);
+	some_calls(o, t, &r, true, &ours);
+
+	if (ours_goes_first)
+		recording_detach(&r);
+	else
+		o->detach(t);
+	some_calls(o, t, &r, ours_goes_first, &ours);
+	/* The function may have been given back since. */
+	if (ours_goes_first) {
+		drain();
+		some_calls(o, t, &r, true, &ours);
+		o->detach(t);
+	} else {
+		recording_detach(&r);
+	}
+	some_calls(o, t, &r, false, &ours);
+	recording_end(&r);
+	WAIT_FOR(!ftrace_enabled_on(t->name));
+}
+
+static void check_orders(const struct other *o, const struct target *t)
+{
+	unsigned int i;
+
+	/* Before anything is forked or traced. */
+	if (t->module)
+		tm_calls("fsession_test_arg1", 1);
+	for (i = 0; i < 4; i++) {
+		ktest_diag("%s, %s", i & 1 ? "session first" : "other first",
+			   i & 2 ? "session goes first" : "other goes first");
+		check_order(o, t, i & 1, i & 2);
+	}
+}
+
+/*
+ * Tracers and events
+ */
+
+static void tracing_reset(void)
+{
+	write_file(TRACING "current_tracer", "nop");
+	write_file(TRACING "events/fsession_tests/enable", "0");
+	write_file(TRACING "kprobe_events", "");
+	/* Empty writes are not seen: truncation does it. */
+	close(open(TRACING "set_ftrace_filter",
+		   O_WRONLY | O_TRUNC | O_CLOEXEC));
+	close(open(TRACING "kprobe_events", O_WRONLY | O_TRUNC | O_CLOEXEC));
+	close(open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC));
+}
+
+static void empty_trace(const struct target *t)
+{
+	(void)t;
+	close(SYS(open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC)));
+}
+
+/* Lines of the trace that have @what. */
+static unsigned int trace_lines(const char *what)
+{
+	FILE *f = fopen(TRACING "trace", "re");
+	unsigned int lines = 0;
+	char line[512];
+
+	if (!f)
+		FAIL("trace: %s", strerror(errno));
+	while (fgets(line, sizeof(line), f))
+		lines += *line != '#' && strstr(line, what);
+	fclose(f);
+	return lines;
+}
+
+static void tracer_on(const struct target *t, const char *tracer)
+{
+	atexit(tracing_reset);
+	write_or_fail(TRACING "set_ftrace_filter", "%s", t->name);
+	write_or_fail(TRACING "current_tracer", "%s", tracer);
+}
+
+static void tracer_off(const struct target *t)
+{
+	(void)t;
+	tracing_reset();
+}
+
+static void tracer_saw(const struct target *t, bool attached)
+{
+	CHECK_EQ(trace_lines(t->name), attached ? CALLS : 0);
+}
+
+static void function_on(const struct target *t)
+{
+	tracer_on(t, "function");
+}
+
+static const struct other function_tracer = { function_on, tracer_off,
+					      empty_trace, tracer_saw };
+
+CASE(coexist_function, "the function tracer on a module's function")
+{
+	check_orders(&function_tracer, &module_function);
+}
+
+CASE(coexist_function_stack, "... on one with arguments on the stack")
+{
+	check_orders(&function_tracer, &stack_function);
+}
+
+CASE(coexist_function_kernel, "... on a kernel function")
+{
+	check_orders(&function_tracer, &kernel_function);
+}
+
+static void graph_on(const struct target *t)
+{
+	tracer_on(t, "function_graph");
+}
+
+static const struct other graph_tracer = { graph_on, tracer_off, empty_trace,
+					   tracer_saw };
+
+CASE(coexist_graph, "function_graph on a module's function")
+{
+	check_orders(&graph_tracer, &module_function);
+}
+
+CASE(coexist_graph_stack, "... on one with arguments on the stack")
+{
+	check_orders(&graph_tracer, &stack_function);
+}
+
+CASE(coexist_graph_kernel, "... on a kernel function")
+{
+	check_orders(&graph_tracer, &kernel_function);
+}
+
+static void event_on(const struct target *t, char kind)
+{
+	atexit(tracing_reset);
+	write_or_fail(TRACING "kprobe_events",
+		      "%c:fsession_tests/fsession_event %s%s%s", kind,
+		      t->module ? t->module : "", t->module ? ":" : "",
+		      t->name);
+	write_or_fail(TRACING "events/fsession_tests/enable", "1");
+}
+
+static void event_saw(const struct target *t, bool attached)
+{
+	(void)t;
+	CHECK_EQ(trace_lines("fsession_event:"), attached ? CALLS : 0);
+}
+
+static void kprobe_on(const struct target *t)
+{
+	event_on(t, 'p');
+}
+
+static const struct other kprobe_event = { kprobe_on, tracer_off, empty_trace,
+					   event_saw };
+
+CASE(coexist_kprobe, "a kprobe on a module's function")
+{
+	check_orders(&kprobe_event, &module_function);
+}
+
+CASE(coexist_kprobe_kernel, "... on a kernel function")
+{
+	check_orders(&kprobe_event, &kernel_function);
+}
+
+static void kretprobe_on(const struct target *t)
+{
+	event_on(t, 'r');
+}
+
+static const struct other kretprobe_event = { kretprobe_on, tracer_off,
+					      empty_trace, event_saw };
+
+CASE(coexist_kretprobe, "a kretprobe on a module's function")
+{
+	check_orders(&kretprobe_event, &module_function);
+}
+
+CASE(coexist_kretprobe_stack, "... on one with arguments on the stack")
+{
+	check_orders(&kretprobe_event, &stack_function);
+}
+
+CASE(coexist_kretprobe_kernel, "... on a kernel function")
+{
+	check_orders(&kretprobe_event, &kernel_function);
+}
+
+/*
+ * A kprobe with a post handler
+ */
+
+static int probe_fd = -1;
+static unsigned int probed;
+
+static void post_on(const struct target *t)
+{
+	if (probe_fd < 0)
+		probe_fd = SYS(open("/dev/" MODULE, O_RDWR | O_CLOEXEC));
+	if (ioctl(probe_fd, FSESSION_TM_PROBE, t->name))
+		FAIL("kprobe with a post handler on %s: %s", t->name,
+		     strerror(errno));
+}
+
+static void post_off(const struct target *t)
+{
+	(void)t;
+	SYS(ioctl(probe_fd, FSESSION_TM_PROBE, NULL));
+}
+
+static void post_before(const struct target *t)
+{
+	(void)t;
+	probed = probe_fd < 0 ? 0 : SYS(ioctl(probe_fd, FSESSION_TM_PROBED));
+}
+
+static void post_saw(const struct target *t, bool attached)
+{
+	(void)t;
+	if (attached)
+		CHECK_EQ(SYS(ioctl(probe_fd, FSESSION_TM_PROBED)) - probed,
+			 CALLS);
+}
+
+static const struct other post_handler = { post_on, post_off, post_before,
+					   post_saw };
+
+CASE(coexist_post_handler,
+     "a kprobe with a post handler on a module's function")
+{
+	check_orders(&post_handler, &module_function);
+}
+
+CASE(coexist_post_handler_stack, "... on one with arguments on the stack")
+{
+	check_orders(&post_handler, &stack_function);
+}
+
+CASE(coexist_post_handler_kernel, "... on a kernel function")
+{
+	check_orders(&post_handler, &kernel_function);
+}
+
+/*
+ * Livepatch
+ */
+
+#define LP     "fsession_testlp"
+#define LP_DIR "/sys/kernel/livepatch/" LP
+
+/* Long: after 15 s the kernel begins to push. */
+#define LP_WAIT(cond)                                                  \
+	do {                                                           \
+		uint64_t until_ = ktest_ms() + 60000;                  \
+		while (!(cond)) {                                      \
+			if (ktest_ms() > until_)                       \
+				FAIL("livepatch: in vain: %s", #cond); \
+			usleep(50000);                                 \
+		}                                                      \
+	} while (0)
+
+static bool lp_in_transition(void)
+{
+	char text[16];
+
+	return !read_file(LP_DIR "/transition", text, sizeof(text)) ||
+	       *text != '0';
+}
+
+static void lp_unload(void)
+{
+	if (module_refcount(LP) < 0)
+		return;
+	write_file(LP_DIR "/enabled", "0");
+	LP_WAIT(access(LP_DIR, F_OK));
+	LP_WAIT(try_rmmod(LP) == 0);
+}
+
+static void lp_on(const struct target *t)
+{
+	char command[128];
+
+	atexit(lp_unload);
+	snprintf(command, sizeof(command),
+		 "modprobe %s module=%d 2>&1 | sed 's/^/# /'", LP, !!t->module);
+	fflush(stdout);
+	if (system(command) || module_refcount(LP) < 0)
+		FAIL("the livepatch cannot be loaded");
+	LP_WAIT(!lp_in_transition());
+}
+
+static void lp_off(const struct target *t)
+{
+	(void)t;
+	lp_unload();
+}
+
+static uint64_t patched_ret;
+
+static void call_patched(const struct target *t, int prog_fd)
+{
+	(void)prog_fd;
+	patched_ret = tm_calls(t->name, CALLS).ret[0];
+}
+
+static void lp_saw(const struct target *t, bool attached)
+{
+	if (t->module)
+		CHECK_EQ(patched_ret, CALLS + (attached ? 0x10000 : 1));
+	else
+		CHECK_EQ(cmdline_patched, attached);
+}
+
+static const struct other livepatch = { lp_on, lp_off, NULL, lp_saw };
+
+static const struct target lp_module_function = { "fsession_test_patched",
+						  MODULE, call_patched };
+static const struct target lp_kernel_function = { "cmdline_proc_show", NULL,
+						  read_cmdline };
+
+static void need_livepatch(void)
+{
+	if (access("/sys/kernel/livepatch", F_OK))
+		SKIP("no livepatch in this kernel");
+}
+
+CASE(coexist_livepatch, "a livepatch of a module's function", .timeout = 300)
+{
+	need_livepatch();
+	check_orders(&livepatch, &lp_module_function);
+}
+
+CASE(coexist_livepatch_kernel, "... of a kernel function", .timeout = 300)
+{
+	need_livepatch();
+	check_orders(&livepatch, &lp_kernel_function);
+}
+
+CASE(coexist_livepatch_result,
+     "the program sees what the patched function does")
+{
+	struct recording r;
+
+	need_livepatch();
+	r = recording_start("record", "fsession_test_patched");
+	tm_calls("fsession_test_patched", 1);
+	CHECK_EQ(r.rec->at[1].ret, 2);
+	lp_on(&lp_module_function);
+	tm_calls("fsession_test_patched", 1);
+	CHECK_EQ(r.rec->at[1].ret, 0x10001);
+	CHECK_EQ(r.rec->at[1].ip, symbol("fsession_test_patched", MODULE));
+	lp_unload();
+	tm_calls("fsession_test_patched", 1);
+	CHECK_EQ(r.rec->at[1].ret, 2);
+	check_recorded(r.rec, 3);
+	recording_end(&r);
+}
+
+CASE(coexist_livepatch_sleeper,
+     "a patch is applied while a task sleeps in another traced function",
+     .timeout = 180)
+{
+	struct recording r, p;
+	int sleeper;
+
+	need_livepatch();
+	/* The task's stack, with our frame in it, has to be found reliable. */
+	r = recording_start("count", "fsession_test_wait");
+	p = recording_start("count", "fsession_test_patched");
+	sleeper = tm_sleeper();
+	lp_on(&lp_module_function);
+	CHECK_EQ(tm_calls("fsession_test_patched", 1).ret[0], 0x10001);
+	lp_unload();
+	tm_wake();
+	ktest_join(sleeper);
+	check_recorded(r.rec, 1);
+	check_recorded(p.rec, 1);
+	recording_end(&p);
+	recording_end(&r);
+}
+
+/*
+ * perf
+ */
+
+#define PERF_PAGES 64
+
+static int perf_fd = -1;
+static struct perf_event_mmap_page *perf_ring;
+
+static void perf_on(const struct target *t)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_period = 200000, /* ns */
+		.sample_type = PERF_SAMPLE_IP | PERF_SAMPLE_CALLCHAIN,
+	};
+
+	(void)t;
+	perf_fd = SYS(syscall(SYS_perf_event_open, &attr, 0, -1, -1,
+			      PERF_FLAG_FD_CLOEXEC));
+	perf_ring = mmap(NULL, (PERF_PAGES + 1) * 4096, PROT_READ | PROT_WRITE,
+			 MAP_SHARED, perf_fd, 0);
+	REQUIRE(perf_ring != MAP_FAILED);
+}
+
+static void perf_off(const struct target *t)
+{
+	(void)t;
+	munmap(perf_ring, (PERF_PAGES + 1) * 4096);
+	close(perf_fd);
+	perf_fd = -1;
+}
+
+static void perf_before(const struct target *t)
+{
+	(void)t;
+	if (perf_fd >= 0)
+		perf_ring->data_tail = perf_ring->data_head;
+}
+
+static uint64_t perf_word(uint64_t at)
+{
+	const char *data = (const char *)perf_ring + 4096;
+
+	return *(const uint64_t *)(data + at % (PERF_PAGES * 4096));
+}
+
+/* Samples, and those whose callchain has @addr's function. */
+static unsigned int perf_samples(uint64_t addr, unsigned int *with)
+{
+	uint64_t head =
+		__atomic_load_n(&perf_ring->data_head, __ATOMIC_ACQUIRE);
+	uint64_t at = perf_ring->data_tail, n, i;
+	unsigned int samples = 0;
+
+	for (; at < head; at += perf_word(at) >> 48) {
+		if ((uint32_t)perf_word(at) != PERF_RECORD_SAMPLE)
+			continue;
+		samples++;
+		n = perf_word(at + 16);
+		for (i = 0; i < n && i < 128; i++)
+			if (perf_word(at + 24 + 8 * i) - addr < 64) {
+				++*with;
+				break;
+			}
+	}
+	return samples;
+}
+
+static void perf_saw(const struct target *t, bool attached)
+{
+	unsigned int with = 0, samples;
+
+	if (!attached)
+		return;
+	samples = perf_samples(symbol(t->name, t->module), &with);
+	CHECK_OP(samples, >, 0);
+	ktest_diag("%u samples, %u of them in the function", samples, with);
+}
+
+static const struct other perf_callchains = { perf_on, perf_off, perf_before,
+					      perf_saw };
+
+CASE(coexist_perf, "perf samples callchains on a module's function")
+{
+	check_orders(&perf_callchains, &module_function);
+}
+
+CASE(coexist_perf_kernel, "... on a kernel function")
+{
+	check_orders(&perf_callchains, &kernel_function);
+}
+
+CASE(coexist_perf_storm,
+     "callchains sampled while the function is called a lot")
+{
+	struct recording r = recording_start("count", "fsession_test_arg12");
+	uint64_t addr = symbol("fsession_test_arg12", MODULE);
+	unsigned int with = 0, samples = 0, round;
+
+	perf_on(NULL);
+	for (round = 0; round < 20; round++) {
+		perf_before(NULL);
+		tm_calls("fsession_test_arg12", 5000);
+		samples += perf_samples(addr, &with);
+	}
+	perf_off(NULL);
+	ktest_diag("%u samples, %u of them in the function", samples, with);
+	CHECK_OP(samples, >, 0);
+	/* Its frame and ours are walked through, not stumbled over. */
+	CHECK_OP(with, >, 0);
+	check_recorded(r.rec, 100000);
+	CHECK_BOOKS(info(r.fd), 100000, 100000, 100000);
+	recording_end(&r);
+}
+
+/*
+ * All of them at once
+ */
+
+/*
+ * But for the post handler: a kprobe that gets one added where there was none is
+ * never properly removed (6.1: "Failed to disarm kprobe-ftrace", and worse),
+ * whether there is a session or not.
+ */
+CASE(coexist_all, "tracer, kprobe, kretprobe and perf together", .timeout = 120)
+{
+	struct recording r = recording_load("count", module_function.name);
+	const struct target *t = &module_function;
+	unsigned int round;
+
+	for (round = 0; round < 2; round++) {
+		if (!round)
+			r.fd = attach(r.prog_fd);
+		function_on(t);
+		write_or_fail(TRACING "kprobe_events",
+			      "p:fsession_tests/fsession_in %s:%s", MODULE,
+			      t->name);
+		{
+			int fd = SYS(open(TRACING "kprobe_events",
+					  O_WRONLY | O_APPEND | O_CLOEXEC));
+			char text[128];
+
+			snprintf(text, sizeof(text),
+				 "r:fsession_tests/fsession_out %s:%s\n",
+				 MODULE, t->name);
+			SYS(write(fd, text, strlen(text)));
+			close(fd);
+		}
+		write_or_fail(TRACING "events/fsession_tests/enable", "1");
+		perf_on(t);
+		if (round)
+			r.fd = attach(r.prog_fd);
+		empty_trace(t);
+		tm_calls(t->name, CALLS);
+		CHECK_EQ(trace_lines("fsession_in:"), CALLS);
+		CHECK_EQ(trace_lines("fsession_out:"), CALLS);
+		/* The function tracer's lines, and the kretprobe's. */
+		CHECK_EQ(trace_lines(" <-"), 2 * CALLS);
+		check_recorded(r.rec, CALLS * (round + 1));
+		if (round)
+			recording_detach(&r);
+		perf_off(t);
+		tracing_reset();
+		if (!round)
+			recording_detach(&r);
+		drain();
+	}
+	recording_end(&r);
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A program that may sleep, and one on the same function that may not. */
+#include <fsession/fsession.bpf.h>
+
+#include "sleepable.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+struct sleepable sleepable;
+
+static __always_inline bool for_others(void)
+{
+	return sleepable.only_tgid != bpf_get_current_pid_tgid() >> 32;
+}
+
+SEC("fsession.s/bpf_fentry_test1")
+int BPF_PROG(sleeps, int a, int ret)
+{
+	__u64 *cookie = bpf_session_cookie(ctx), value = 0;
+	long err;
+
+	if (for_others())
+		return 0;
+	if (bpf_session_is_return(ctx)) {
+		err = bpf_copy_from_user(&value, sizeof(value),
+					 (void *)sleepable.user[1]);
+		/* The call before this one may have slept. */
+		cookie = bpf_session_cookie(ctx);
+		if (a != 1 || ret != 2 || *cookie != 0x5eed ||
+		    !bpf_session_is_return(ctx))
+			sleepable.bad++;
+		sleepable.err[1] = err;
+		sleepable.copied[1] = value;
+		sleepable.runs[1]++;
+	} else {
+		if (*cookie)
+			sleepable.bad++;
+		err = bpf_copy_from_user(&value, sizeof(value),
+					 (void *)sleepable.user[0]);
+		cookie = bpf_session_cookie(ctx);
+		if (a != 1 || ret || *cookie || bpf_session_is_return(ctx))
+			sleepable.bad++;
+		*cookie = 0x5eed;
+		sleepable.err[0] = err;
+		sleepable.copied[0] = value;
+		sleepable.runs[0]++;
+	}
+	return 0;
+}
+
+SEC("fsession/bpf_fentry_test1")
+int BPF_PROG(does_not, int a, int ret)
+{
+	__u64 *cookie = bpf_session_cookie(ctx);
+
+	if (for_others())
+		return 0;
+	if (bpf_session_is_return(ctx)) {
+		if (*cookie != 0xc0ffee || ret != 2)
+			sleepable.bad++;
+		sleepable.others[1]++;
+	} else {
+		if (*cookie || ret)
+			sleepable.bad++;
+		*cookie = 0xc0ffee;
+		sleepable.others[0]++;
+	}
+	return 0;
+}
