@@ -9,6 +9,7 @@
 
 set -u
 progs=$FSESSION_TESTS/progs
+examples=$FSESSION_TESTS/../examples
 tm=$FSESSION_TESTS/tm
 tmp=$(mktemp -d)
 case_failed=0

@@ -3,7 +3,7 @@
 . "$FSESSION_TESTS/lib.sh"
 
 # Loopback: the request and the reply both come to icmp_rcv.
-status_is 0 fsession run "$progs/seed_cookie.bpf.o" --json -- \
+status_is 0 fsession run "$examples/seed_cookie.bpf.o" --json -- \
 	ping -q -c 3 -i 0.2 127.0.0.1
 json_equal 'len(d["programs"])' 1 \
 	'd["programs"][0]["target"]' icmp_rcv \

@@ -3,7 +3,7 @@
 . "$FSESSION_TESTS/lib.sh"
 
 calls=6
-status_is 0 fsession run "$progs/seed_entry_exit.bpf.o" -- \
+status_is 0 fsession run "$examples/seed_entry_exit.bpf.o" -- \
 	ping -c 3 -i 0.2 127.0.0.1
 equal "entry lines" "$(grep -c 'fsession entry\.' "$tmp/out")" $calls
 equal "exit lines" "$(grep -c 'fsession exit\.' "$tmp/out")" $calls

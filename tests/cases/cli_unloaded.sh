@@ -6,7 +6,7 @@
 rmmod fsession || die "rmmod failed"
 status_is 1 fsession status
 match "what status says" "$(cat "$tmp/out" "$tmp/err")" '[Nn]ot loaded'
-status_is 2 fsession run "$progs/seed_cookie.bpf.o" -- true
+status_is 2 fsession run "$examples/seed_cookie.bpf.o" -- true
 match "what run says" "$(cat "$tmp/err")" 'modprobe fsession'
 modprobe fsession || die "modprobe failed"
 status_is 0 fsession status
