@@ -131,7 +131,7 @@ static struct fsession_direct *try_attach(unsigned long ip, bool shared)
 	struct fsession_direct *direct;
 	int err;
 
-	direct = kzalloc(sizeof(*direct), GFP_KERNEL);
+	direct = kzalloc(sizeof(*direct), GFP_KERNEL_ACCOUNT);
 	if (!direct)
 		return ERR_PTR(-ENOMEM);
 	direct->ip = ip;

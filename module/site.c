@@ -28,7 +28,8 @@ static struct fsession_table *table_new(u32 bits)
 {
 	struct fsession_table *table;
 
-	table = kvzalloc(struct_size(table, slot, 1U << bits), GFP_KERNEL);
+	table = kvzalloc(struct_size(table, slot, 1U << bits),
+			 GFP_KERNEL_ACCOUNT);
 	if (table) {
 		table->shift = 64 - bits;
 		table->mask = (1U << bits) - 1;
@@ -151,10 +152,11 @@ static struct fsession_list *list_next(const struct fsession_site *site,
 	if (!n)
 		return NULL;
 
-	list = kzalloc(struct_size(list, entry, n), GFP_KERNEL);
+	list = kzalloc(struct_size(list, entry, n), GFP_KERNEL_ACCOUNT);
 	if (!list)
 		return ERR_PTR(-ENOMEM);
-	list->flight = alloc_percpu(struct fsession_flight);
+	list->flight = alloc_percpu_gfp(struct fsession_flight,
+					GFP_KERNEL_ACCOUNT);
 	if (!list->flight) {
 		kfree(list);
 		return ERR_PTR(-ENOMEM);
@@ -304,8 +306,8 @@ static struct fsession_reg *site_new(struct fsession_session *s,
 	err = table_reserve();
 	if (err)
 		return ERR_PTR(err);
-	reg = kzalloc(sizeof(*reg), GFP_KERNEL);
-	site = kzalloc(sizeof(*site), GFP_KERNEL);
+	reg = kzalloc(sizeof(*reg), GFP_KERNEL_ACCOUNT);
+	site = kzalloc(sizeof(*site), GFP_KERNEL_ACCOUNT);
 	if (!reg || !site) {
 		err = -ENOMEM;
 		goto free;

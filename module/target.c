@@ -228,7 +228,7 @@ int fsession_target_at(unsigned long func, const char *btf_name, bool in_module,
 	int err;
 
 	t->func = func;
-	t->name = kmalloc(KSYM_SYMBOL_LEN, GFP_KERNEL);
+	t->name = kmalloc(KSYM_SYMBOL_LEN, GFP_KERNEL_ACCOUNT);
 	if (!t->name)
 		return -ENOMEM;
 	sprint_symbol_no_offset(t->name, func);
