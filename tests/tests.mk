@@ -74,7 +74,8 @@ install-tests: tests $(if $(KERNEL),tests-kmod check-module)
 	$(Q)for f in $(tests-scripts); do \
 		install -m 644 $$f $(DESTDIR)$(tests-dir)/$$(basename $$f .sh).case.sh; \
 	done
-	$(Q)install -m 644 tests/lib.sh tests/load.sh $(DESTDIR)$(tests-dir)
+	$(Q)install -m 644 tests/lib.sh tests/load.sh tests/oops.sh \
+		$(DESTDIR)$(tests-dir)
 ifneq ($(KERNEL),)
 	$(Q)install -D -m 644 $(tests-kmod)/fsession_testmod.ko \
 		$(DESTDIR)/lib/modules/$(KERNEL)/updates/fsession_testmod.ko

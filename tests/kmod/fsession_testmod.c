@@ -317,6 +317,14 @@ TARGET u64 fsession_test_nested(u64 depth)
 	return depth + nested_fn(depth - 1);
 }
 
+/* An oops: the task exits from the top of its stack, with this call below. */
+TARGET u64 fsession_test_oops(u64 a)
+{
+	u64 *volatile nowhere = NULL;
+
+	return *nowhere + a;
+}
+
 /* The kernel has another function of this name, which nobody declares. */
 TARGET u64 bpf_fentry_test5(u64 a)
 {
@@ -531,6 +539,7 @@ static const struct target targets[] = {
 	T(sleep, NULL, 0, .sleeps = true),
 	T(wait, NULL, 0, .sleeps = true),
 	T(exit, NULL, 0, .sleeps = true),
+	T(oops, NULL, 0, .sleeps = true),
 };
 
 /*

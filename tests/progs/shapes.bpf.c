@@ -40,6 +40,12 @@ int BPF_PROG(on_arg0, __u64 ret)
 	return RUN(0, ret == 0, ret == 0x600df00d);
 }
 
+SEC(MODULE "fsession_test_oops")
+int BPF_PROG(on_oops, __u64 a, __u64 ret)
+{
+	return RUN(a, a == 1 && ret == 0, false);
+}
+
 SEC(MODULE "fsession_test_arg1")
 int BPF_PROG(on_arg1, __u64 a, __u64 ret)
 {

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# In a guest that is lost afterwards: a task oopses inside a traced function.
+# Says "oops: fine" when nothing of it is left.
+
+FSESSION_TESTS=$(dirname "$0")
+. "$FSESSION_TESTS/lib.sh"
+
+modprobe fsession_testmod || die "no test module"
+status_is 137 fsession run "$progs/shapes.bpf.o" --prog on_oops --json -- \
+	"$tm" call fsession_test_oops 1
+json_equal "d['programs'][0]['entries']" 1 \
+	"d['programs'][0]['exits']" 0 \
+	"d['programs'][0]['abandoned']" 1 \
+	"d['programs'][0]['inside']" 0 \
+	"d['globals']['wrong']" 0
+status_is 0 fsession status --wait 60
+rmmod fsession || failed "the module is still in use"
+modprobe fsession || failed "the module does not load again"
+status_is 0 fsession run "$progs/shapes.bpf.o" --prog on_arg1 --json -- \
+	"$tm" call fsession_test_arg1 10
+json_equal "d['programs'][0]['exits']" 10
+((case_failed)) || echo "oops: fine"
