@@ -5,7 +5,7 @@
  * at. Sessions that are there from the beginning to the end must have missed
  * nothing.
  *
- *	FSESSION_STORM_SECONDS	how long (20)
+ *	FSESSION_STORM_SECONDS	how long (60)
  *	FSESSION_STORM_SEED	what is random (from the clock; printed)
  */
 #include <fcntl.h>
@@ -328,7 +328,7 @@ static void check_resident(const char *name, int fd, const struct numbered *n,
 CASE(storm, "calls, attach, detach, kills and looks, all at random and at once",
      .timeout = 900, .flags = KTEST_LOG)
 {
-	unsigned int seconds = number_from("FSESSION_STORM_SECONDS", 20), i;
+	unsigned int seconds = number_from("FSESSION_STORM_SECONDS", 60), i;
 	unsigned int seed = number_from("FSESSION_STORM_SEED", time(NULL));
 	struct bpf_object *objs[RESIDENTS], *churn_objs[FUNCTIONS];
 	struct bpf_program *prog, *progs[FUNCTIONS];
