@@ -79,7 +79,8 @@ static inline int fsession_direct_modify(struct ftrace_ops *ops,
 
 /*
  * linux/context_tracking_state.h: what rcu_is_watching() looks at, where it can
- * be looked at in line. Preemption is off.
+ * be looked at in line. It may be asked with preemption on: where that is so, RCU
+ * watches.
  */
 static __always_inline bool fsession_rcu_watching(void)
 {

@@ -253,10 +253,10 @@ static __always_inline long enter(struct fsession_frame *frame, void *extra,
 	const struct fsession_site *site;
 	u64 *ctx;
 
-	run_lock();
-	/* Idle, or a CPU on its way off: nothing protects what is read here. */
+	/* Idle, or a CPU on its way off: nothing would protect a reader. */
 	if (unlikely(!fsession_rcu_watching()))
-		goto pass;
+		return -1;
+	run_lock();
 	site = fsession_site_find(body);
 	if (unlikely(!site))
 		goto pass;
