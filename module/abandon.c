@@ -2,13 +2,16 @@
 /*
  * Frames die with their task. A task that exits inside a traced function (every
  * function that can stand above do_exit) never comes back to the stub, and its
- * list would count it as inside for ever. So when a task exits, its stack is
- * searched for frames that authenticate themselves, and these are counted out
- * as abandoned.
+ * list would count it as inside for ever. So when a task exits or oopses, its
+ * stack is searched for frames that authenticate themselves, and these are
+ * counted out as abandoned.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/kasan-checks.h>
+#include <linux/kdebug.h>
+#include <linux/notifier.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
 #include <linux/tracepoint.h>
@@ -67,25 +70,46 @@ static __no_sanitize_address notrace void abandon(struct fsession_frame *frame)
 	this_cpu_inc(list->flight->out);
 }
 
-/*
- * Runs in the exiting task, on its stack. All of the stack is searched: after
- * an oops the task exits from the top of it, with the frames below.
- */
-static notrace void exit_probe(FSESSION_EXIT_PROBE_ARGS)
+/* Counts out what the current task, which is dying, has on its stack. */
+static notrace void abandon_current(void)
 {
-	unsigned long from, end;
+	unsigned long from = (unsigned long)task_stack_page(current);
+	unsigned long end = from + THREAD_SIZE;
 	struct fsession_frame *frame;
 
 	/* A session is there until its last frame has left. */
-	if (task != current || !fsession_session_any())
+	if (!fsession_session_any())
 		return;
-	from = (unsigned long)task_stack_page(task);
-	end = from + THREAD_SIZE;
 	preempt_disable_notrace();
 	while ((frame = fsession_frame_next(&from, end)))
 		abandon(frame);
 	preempt_enable_notrace();
 }
+
+/* Runs in the exiting task, on its stack. */
+static notrace void exit_probe(FSESSION_EXIT_PROBE_ARGS)
+{
+	if (task == current)
+		abandon_current();
+}
+
+/*
+ * After an oops the task exits from the top of its stack, and writes over frames
+ * before the tracepoint comes: it is too late then. Those who may save the task
+ * yet have had their say; if they do, its frames leave without an exit run.
+ */
+static notrace int die_probe(struct notifier_block *nb, unsigned long val,
+			     void *data)
+{
+	if (val == DIE_OOPS && !in_interrupt())
+		abandon_current();
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block die_notifier = {
+	.notifier_call = die_probe,
+	.priority = INT_MIN,
+};
 
 static void find_tracepoint(struct tracepoint *tp, void *priv)
 {
@@ -93,18 +117,32 @@ static void find_tracepoint(struct tracepoint *tp, void *priv)
 		exit_tracepoint = tp;
 }
 
+static void exit_probe_unregister(void)
+{
+	tracepoint_probe_unregister(exit_tracepoint, exit_probe, NULL);
+	tracepoint_synchronize_unregister();
+}
+
 int fsession_abandon_init(void)
 {
+	int err;
+
 	for_each_kernel_tracepoint(find_tracepoint, NULL);
 	if (!exit_tracepoint) {
 		pr_err("no sched_process_exit tracepoint: this kernel is not supported\n");
 		return -EOPNOTSUPP;
 	}
-	return tracepoint_probe_register(exit_tracepoint, exit_probe, NULL);
+	err = tracepoint_probe_register(exit_tracepoint, exit_probe, NULL);
+	if (err)
+		return err;
+	err = register_die_notifier(&die_notifier);
+	if (err)
+		exit_probe_unregister();
+	return err;
 }
 
 void fsession_abandon_exit(void)
 {
-	tracepoint_probe_unregister(exit_tracepoint, exit_probe, NULL);
-	tracepoint_synchronize_unregister();
+	unregister_die_notifier(&die_notifier);
+	exit_probe_unregister();
 }
