@@ -287,7 +287,10 @@ void fsession_session_read(struct fsession_session *s,
 	struct fsession_odd odd = {};
 
 	lockdep_assert_held(&fsession_mutex);
+	/* Calls in are read last, so that nothing is more than they are. */
+	info->abandoned = atomic64_read(&s->abandoned);
 	odd_sum(s, &odd);
+	smp_rmb();
 	fsession_list_books(s, &books);
 
 	info->id = s->id;
@@ -309,7 +312,6 @@ void fsession_session_read(struct fsession_session *s,
 	info->misses = odd.missed;
 	info->entries = less(books.in, odd.missed + odd.skipped);
 	info->calls = info->entries + info->misses;
-	info->abandoned = atomic64_read(&s->abandoned);
 	info->dropped = odd.dropped;
 	info->exits = less(books.out,
 			   odd.unran_out + odd.dropped + info->abandoned);
