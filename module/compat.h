@@ -28,14 +28,22 @@ static inline bool fsession_prog_sleepable(const struct bpf_prog *prog)
  * The kernel's guard against a program running inside itself on one CPU.
  * Returns false when it does; fsession_prog_leave() is due in either case.
  */
-static __always_inline bool fsession_prog_enter(const struct bpf_prog *prog)
+static __always_inline bool fsession_prog_enter(struct bpf_prog *prog)
 {
+#ifdef HAVE_RECURSION_CONTEXT
+	return likely(bpf_prog_get_recursion_context(prog));
+#else
 	return likely(this_cpu_inc_return(*prog->active) == 1);
+#endif
 }
 
-static __always_inline void fsession_prog_leave(const struct bpf_prog *prog)
+static __always_inline void fsession_prog_leave(struct bpf_prog *prog)
 {
+#ifdef HAVE_RECURSION_CONTEXT
+	bpf_prog_put_recursion_context(prog);
+#else
 	this_cpu_dec(*prog->active);
+#endif
 }
 
 /* linux/btf.h: kfunc sets need this flag where the kernel knows it. */
@@ -76,6 +84,15 @@ static inline int fsession_direct_modify(struct ftrace_ops *ops,
 	return modify_ftrace_direct_multi_nolock(ops, addr);
 #endif
 }
+
+/* The arguments of an ops_func: from 7.0 on it is told which function. */
+#ifdef HAVE_OPS_FUNC_IP
+#define FSESSION_OPS_FUNC_ARGS \
+	struct ftrace_ops *ops, unsigned long ip, enum ftrace_ops_cmd cmd
+#else
+#define FSESSION_OPS_FUNC_ARGS \
+	struct ftrace_ops *ops, enum ftrace_ops_cmd cmd
+#endif
 
 /*
  * linux/context_tracking_state.h: what rcu_is_watching() looks at, where it can

@@ -101,7 +101,7 @@ static int move_to_shared(struct fsession_direct *direct)
  * session on it any more, and needs nothing. A site stays with its shared stub
  * after the other user has left, since it serves as well.
  */
-static int share_ipmodify(struct ftrace_ops *ops, enum ftrace_ops_cmd cmd)
+static int share_ipmodify(FSESSION_OPS_FUNC_ARGS)
 {
 	struct fsession_direct *direct =
 		container_of(ops, struct fsession_direct, ops);

@@ -87,6 +87,8 @@ struct fsession_list {
 struct fsession_layout {
 	u8 nr;			/* words in all */
 	u8 stack;		/* words of the caller's stack up to the last */
+	/* The words are not the first nr registers: they have to be gathered. */
+	bool wide;
 	/* word[i] < FSESSION_ARG_REGS: that register; else a stack word. */
 	u8 word[FSESSION_MAX_WORDS];
 };

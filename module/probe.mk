@@ -21,6 +21,8 @@ endif
 probe-flags := \
 	$(call probe-c,direct_ops,DIRECT_OPS) \
 	$(call probe-c,prog_sleepable,PROG_SLEEPABLE) \
-	$(call probe-c,exit_group_dead,EXIT_GROUP_DEAD)
+	$(call probe-c,exit_group_dead,EXIT_GROUP_DEAD) \
+	$(call probe-c,recursion_context,RECURSION_CONTEXT) \
+	$(call probe-c,ops_func_ip,OPS_FUNC_IP)
 
 endif

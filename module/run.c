@@ -121,7 +121,7 @@ static __always_inline bool run_entry(struct fsession_frame *frame,
 				      const struct fsession_entry *entry,
 				      u64 *ctx, u64 *cookie)
 {
-	const struct bpf_prog *prog = READ_ONCE(entry->session->prog);
+	struct bpf_prog *prog = READ_ONCE(entry->session->prog);
 	bool ran;
 
 	if (unlikely(!prog)) {
@@ -176,7 +176,7 @@ static __always_inline void run_exit(struct fsession_frame *frame,
 				     const struct fsession_entry *entry,
 				     u64 *ctx, u64 *cookie, bool ran)
 {
-	const struct bpf_prog *prog = READ_ONCE(entry->session->prog);
+	struct bpf_prog *prog = READ_ONCE(entry->session->prog);
 
 	if (unlikely(!ran)) {
 		this_cpu_inc(entry->session->odd->unran_out);
@@ -223,9 +223,9 @@ static noinline notrace void run_exits_mixed(struct fsession_frame *frame,
 }
 
 /*
- * A function with arguments on the stack: gathers the context from registers
- * and stack, and copies the stack-passed arguments to where f will look for
- * them when the stub enters it.
+ * A function whose arguments are not just the first registers: gathers the
+ * context from registers and stack, and copies the stack-passed arguments to
+ * where f will look for them when the stub enters it.
  */
 static noinline notrace void enter_wide(struct fsession_frame *frame,
 					const struct fsession_site *site,
@@ -286,7 +286,7 @@ static __always_inline long enter(struct fsession_frame *frame, void *extra,
 	ctx = fsession_ctx(frame, list);
 	ctx[-2] = site->func;
 	ctx[-1] = site->layout.nr;
-	if (unlikely(site->layout.nr > FSESSION_ARG_REGS))
+	if (unlikely(site->layout.wide))
 		enter_wide(frame, site, ctx, extra);
 	ctx[site->layout.nr] = 0;
 	if (unlikely(list->mixed)) {

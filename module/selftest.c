@@ -16,6 +16,10 @@
 
 #define CALLS	100
 
+/* Of the traced functions; more than there are registers on any architecture. */
+#define REG_ARGS	6
+#define MAX_ARGS	10
+
 struct pair {
 	u64 low;
 	u64 high;
@@ -23,20 +27,20 @@ struct pair {
 
 /* What the traced function saw; written by the one task that runs init. */
 static struct seen {
-	u64 args[8];
-	u64 words[8];
+	u64 args[MAX_ARGS];
+	u64 words[MAX_ARGS];
 	u64 nr;
 	u64 func;
 	u64 ret_slot;
 	bool frame;
 } seen;
 
-static const u64 test_args[8] = {
+static const u64 test_args[MAX_ARGS] = {
 	0x1111111111111111, 0x2222222222222222, 0x3333333333333333,
 	0x4444444444444444, 0x5555555555555555, 0x6666666666666666,
-	0x7777777777777777, 0x8888888888888888,
+	0x7777777777777777, 0x8888888888888888, 0x9999999999999999,
+	0xaaaaaaaaaaaaaaaa,
 };
-
 
 /* Not const, nor may the compiler look into the traced functions for it. */
 static struct pair test_ret = { 0xa5a5a5a5a5a5a5a5, 0x5a5a5a5a5a5a5a5a };
@@ -71,7 +75,7 @@ static notrace noinline void look_at_frame(unsigned int nr)
 /* Traced: these two are compiled as the rest of the kernel is. */
 struct pair fsession_selftest_regs(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 struct pair fsession_selftest_stack(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f,
-				    u64 g, u64 h);
+				    u64 g, u64 h, u64 i, u64 j);
 
 traced_function struct pair
 fsession_selftest_regs(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
@@ -84,9 +88,10 @@ fsession_selftest_regs(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 }
 
 traced_function struct pair
-fsession_selftest_stack(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g, u64 h)
+fsession_selftest_stack(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g, u64 h,
+			u64 i, u64 j)
 {
-	const u64 args[] = { a, b, c, d, e, f, g, h };
+	const u64 args[] = { a, b, c, d, e, f, g, h, i, j };
 
 	memcpy(seen.args, args, sizeof(args));
 	look_at_frame(ARRAY_SIZE(args));
@@ -98,11 +103,11 @@ static struct pair call(unsigned int nr)
 	const u64 *a = test_args;
 
 	memset(&seen, 0, sizeof(seen));
-	if (nr == 6)
+	if (nr == REG_ARGS)
 		return fsession_selftest_regs(a[0], a[1], a[2], a[3], a[4],
 					      a[5]);
 	return fsession_selftest_stack(a[0], a[1], a[2], a[3], a[4], a[5], a[6],
-				       a[7]);
+				       a[7], a[8], a[9]);
 }
 
 static const char *check_call(unsigned int nr, unsigned long func, bool traced)
@@ -182,7 +187,8 @@ static int test_one(struct bpf_prog *prog, unsigned int nr, unsigned long func)
 	for (i = 0; i < nr; i++)
 		t.layout.word[i] = i;
 	t.layout.nr = nr;
-	t.layout.stack = nr > FSESSION_ARG_REGS ? nr - FSESSION_ARG_REGS : 0;
+	t.layout.wide = nr > FSESSION_ARG_REGS;
+	t.layout.stack = t.layout.wide ? nr - FSESSION_ARG_REGS : 0;
 	err = fsession_target_at(func, "", true, &t, &reason);
 	s = err ? ERR_PTR(err) : fsession_session_attach(prog, 0, &t, &reason);
 	fsession_target_release(&t);
@@ -215,9 +221,11 @@ int fsession_selftest(void)
 
 	if (IS_ERR(prog))
 		return PTR_ERR(prog);
-	err = test_one(prog, 6, (unsigned long)fsession_selftest_regs);
+	err = test_one(prog, REG_ARGS,
+		       (unsigned long)fsession_selftest_regs);
 	if (!err)
-		err = test_one(prog, 8, (unsigned long)fsession_selftest_stack);
+		err = test_one(prog, MAX_ARGS,
+			       (unsigned long)fsession_selftest_stack);
 	bpf_prog_destroy(prog);
 	return err;
 }

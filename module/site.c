@@ -117,7 +117,7 @@ static void list_place(struct fsession_list *list,
 		list->cookies = -(s32)below;
 	}
 	list->ctx = offsetof(struct fsession_frame, words);
-	if (layout->nr > FSESSION_ARG_REGS) {
+	if (layout->wide) {
 		below += (layout->nr + 1) * sizeof(u64);
 		list->ctx = -(s32)below;
 		below += 2 * sizeof(u64);

@@ -3,6 +3,7 @@
  * What may be traced, and how its arguments lie.
  */
 #include <linux/bpf.h>
+#include <linux/btf.h>
 #include <linux/kallsyms.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
@@ -100,6 +101,12 @@ static const struct denied {
 	{ "cpuhp_report_idle_dead", NORETURN, "the CPU goes off" },
 	{ "cpu_bringup_and_idle", NORETURN, "the idle loop" },
 	{ "stop_this_cpu", NORETURN, "the CPU goes off" },
+	{ "cpu_die", NORETURN, "the CPU goes off" },
+	{ "cpu_die_early", NORETURN, "the CPU goes off" },
+	{ "local_cpu_stop", NORETURN, "the CPU goes off" },
+	{ "ipi_cpu_crash_stop", NORETURN, "the CPU goes off" },
+	{ "arm64_serror_panic", NORETURN, "the machine stops" },
+	{ "panic_bad_stack", NORETURN, "the machine stops" },
 	{ "panic", NORETURN, "the machine stops" },
 	{ "nmi_panic", NORETURN, "the machine stops" },
 	{ "nmi_panic_self_stop", NORETURN, "the machine stops" },
@@ -145,38 +152,82 @@ static bool same_function(const char *symbol, const char *name)
 	return len == strlen(name) && !strncmp(symbol, name, len);
 }
 
+/* The type with @id, without what a typedef or a qualifier wraps around it. */
+static const struct btf_type *bare_type(const struct btf *btf, u32 id)
+{
+	const struct btf_type *t = btf_type_by_id(btf, id);
+
+	while (t) {
+		switch (btf_kind(t)) {
+		case BTF_KIND_TYPEDEF:
+		case BTF_KIND_CONST:
+		case BTF_KIND_VOLATILE:
+		case BTF_KIND_RESTRICT:
+		case BTF_KIND_TYPE_TAG:
+			t = btf_type_by_id(btf, t->type);
+			break;
+		default:
+			return t;
+		}
+	}
+	return NULL;
+}
+
 /*
- * Where the calling convention puts the arguments of @model. One that does not
- * fit into the registers that are left goes to the stack whole, and later ones
- * may still get the registers.
+ * Is @t aligned to two words: an __int128, or a struct of at most 16 bytes with
+ * one in it? That is @depth levels down at most; structs nested deeper than that
+ * to no purpose do not matter.
+ */
+static bool two_word_aligned(const struct btf *btf, const struct btf_type *t,
+			     u32 depth)
+{
+	const struct btf_member *member;
+	u32 i;
+
+	if (!t || t->size != 2 * sizeof(u64))
+		return false;
+	if (btf_is_int(t))
+		return true;
+	if (!btf_is_composite(t) || !depth)
+		return false;
+	for (i = 0, member = btf_members(t); i < btf_vlen(t); i++) {
+		if (two_word_aligned(btf, bare_type(btf, member[i].type),
+				     depth - 1))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Where the calling convention puts the arguments of @model, whose types are
+ * those of @params, or words if there are none.
  *
  * A struct may be aligned to 16 bytes by an attribute, which BTF does not tell.
- * Then its words are not where the program is shown them. The function must get
- * them all the same, so for each such struct one word more is copied.
+ * Then x86 does not have its words where the program is shown them. The function
+ * must get them all the same, so for each such struct on the stack one word more
+ * is copied.
  */
 static int place_words(const struct btf_func_model *model,
+		       const struct btf *btf, const struct btf_param *params,
 		       struct fsession_layout *layout)
 {
 	u32 regs = 0, stack = 0, spare = 0, nr = 0, i, w;
 
 	for (i = 0; i < model->nr_args; i++) {
-		u32 words = DIV_ROUND_UP(model->arg_size[i], sizeof(u64));
+		u32 words = DIV_ROUND_UP(model->arg_size[i], sizeof(u64)), at;
+		const struct btf_type *t;
 
 		if (!words || words > 2 || nr + words > FSESSION_MAX_WORDS)
 			return -EOPNOTSUPP;
-		if (regs + words <= FSESSION_ARG_REGS) {
-			for (w = 0; w < words; w++)
-				layout->word[nr++] = regs++;
-			continue;
+		t = params ? bare_type(btf, params[i].type) : NULL;
+		at = fsession_arch_place(&regs, &stack, words,
+					 two_word_aligned(btf, t, 4));
+		if (at >= FSESSION_ARG_REGS && t && btf_is_composite(t))
+			spare++;
+		for (w = 0; w < words; w++) {
+			layout->wide |= at + w != nr || nr >= FSESSION_ARG_REGS;
+			layout->word[nr++] = at + w;
 		}
-		if (words == 2) {
-			if (model->arg_flags[i] & BTF_FMODEL_STRUCT_ARG)
-				spare++;
-			else	/* __int128 */
-				stack = round_up(stack, 2);
-		}
-		for (w = 0; w < words; w++)
-			layout->word[nr++] = FSESSION_ARG_REGS + stack++;
 	}
 	layout->nr = nr;
 	layout->stack = stack + spare;
@@ -298,6 +349,23 @@ static int get_verified(struct bpf_prog *prog, struct verified *v,
 	return err;
 }
 
+/* The arguments of @prog's target, of which there are @nr, in its BTF. */
+static const struct btf_param *target_params(const struct bpf_prog *prog,
+					     u32 nr)
+{
+	const struct btf *btf = prog->aux->attach_btf;
+	const struct btf_type *t;
+
+	if (!btf)
+		return NULL;
+	t = btf_type_by_id(btf, prog->aux->attach_btf_id);
+	if (t && btf_type_is_func(t))
+		t = btf_type_by_id(btf, t->type);
+	if (!t || !btf_type_is_func_proto(t) || btf_type_vlen(t) < nr)
+		return NULL;
+	return (const struct btf_param *)(t + 1);
+}
+
 /**
  * fsession_target_resolve() - the target of a session program.
  * @prog: a tracing program
@@ -317,7 +385,8 @@ int fsession_target_resolve(struct bpf_prog *prog, struct fsession_target *t,
 	err = get_verified(prog, &v, reason);
 	if (err)
 		return err;
-	err = place_words(&v.model, &t->layout);
+	err = place_words(&v.model, prog->aux->attach_btf,
+			  target_params(prog, v.model.nr_args), &t->layout);
 	if (err) {
 		*reason = FSESSION_REASON_ARGS;
 		return err;

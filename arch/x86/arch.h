@@ -7,6 +7,7 @@
 #define FSESSION_X86_ARCH_H
 
 #include <linux/ftrace.h>
+#include <linux/math.h>
 #include <linux/uaccess.h>
 
 #define FSESSION_ENDBR_SIZE	4
@@ -63,6 +64,27 @@ static inline bool fsession_arch_site_armed(unsigned long site)
 static inline u64 *fsession_arch_stack_args(struct fsession_frame *frame)
 {
 	return (u64 *)(frame + 1);
+}
+
+/*
+ * Where the System V ABI puts the next argument, @words long: returns the number
+ * of its register, or of its word on the stack + FSESSION_ARG_REGS. @regs and
+ * @stack are what is taken of each. An argument that does not fit into the
+ * registers that are left goes to the stack whole, to an even word if it is
+ * aligned (@even), and later ones may still get the registers.
+ */
+static inline u32 fsession_arch_place(u32 *regs, u32 *stack, u32 words,
+				      bool even)
+{
+	u32 at = *regs;
+
+	if (at + words <= FSESSION_ARG_REGS) {
+		*regs += words;
+		return at;
+	}
+	at = even ? round_up(*stack, 2) : *stack;
+	*stack = at + words;
+	return FSESSION_ARG_REGS + at;
 }
 
 #endif /* FSESSION_X86_ARCH_H */
