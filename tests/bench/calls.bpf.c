@@ -65,6 +65,33 @@ int fexit_empty(void *ctx)
 	return 0;
 }
 
+/* What a session's cookie stands in for. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u64);
+} started SEC(".maps");
+
+SEC("fentry/bpf_get_numa_node_id")
+int fentry_map(void *ctx)
+{
+	__u64 key = bpf_get_current_pid_tgid(), value = 1;
+
+	bpf_map_update_elem(&started, &key, &value, BPF_ANY);
+	return 0;
+}
+
+SEC("fexit/bpf_get_numa_node_id")
+int fexit_map(void *ctx)
+{
+	__u64 key = bpf_get_current_pid_tgid();
+
+	if (bpf_map_lookup_elem(&started, &key))
+		bpf_map_delete_elem(&started, &key);
+	return 0;
+}
+
 SEC("kprobe/bpf_get_numa_node_id")
 int kprobe_empty(void *ctx)
 {
