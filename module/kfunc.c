@@ -133,7 +133,8 @@ bpf_fsession_cookie(const size_t rdwr_buf_size)
 static int check_btf(void)
 {
 	struct kernfs_node *dir, *own = NULL, *base = NULL;
-	loff_t size = 0;
+	/* Read, not folded into the code: a test puts another size there. */
+	loff_t size = 0, expected = READ_ONCE(fsession_btf_base.size);
 	int err = 0;
 
 	dir = kernfs_find_and_get(kernel_kobj->sd, "btf");
@@ -146,9 +147,9 @@ static int check_btf(void)
 	if (!base) {
 		pr_err("this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)\n");
 		err = -EOPNOTSUPP;
-	} else if (size != fsession_btf_base.size) {
-		pr_err("built against the BTF of another kernel (%llu bytes, this one has %lld): rebuild for this kernel with 'dkms build --force'\n",
-		       fsession_btf_base.size, size);
+	} else if (size != expected) {
+		pr_err("built against the BTF of another kernel (%lld bytes, this one has %lld): rebuild for this kernel with 'dkms build --force'\n",
+		       expected, size);
 		err = -EBADMSG;
 	} else if (!own) {
 		pr_err("the kernel did not take the module's BTF: rebuild for this kernel with 'dkms build --force'\n");

@@ -13,11 +13,13 @@
 #define FSESSION_ENDBR_SIZE	4
 
 #define FSESSION_INSN_CALL	0xe8
+#define FSESSION_INSN_JMP	0xe9
 #define FSESSION_INSN_INT3	0xcc
 
 /*
  * A site is a five-byte nop while nobody traces the function and a call
- * otherwise; a breakpoint while it is being changed from one to the other.
+ * otherwise, or from 6.19 on a jump for a tracer that asks for one; a breakpoint
+ * while it is being changed from one to the other.
  */
 static inline bool fsession_arch_is_site(unsigned long ip)
 {
@@ -26,7 +28,8 @@ static inline bool fsession_arch_is_site(unsigned long ip)
 
 	if (copy_from_kernel_nofault(insn, (void *)ip, sizeof(insn)))
 		return false;
-	return insn[0] == FSESSION_INSN_CALL || insn[0] == FSESSION_INSN_INT3 ||
+	return insn[0] == FSESSION_INSN_CALL || insn[0] == FSESSION_INSN_JMP ||
+	       insn[0] == FSESSION_INSN_INT3 ||
 	       !memcmp(insn, nop5, sizeof(nop5));
 }
 
