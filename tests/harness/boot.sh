@@ -71,7 +71,7 @@ boot() {
 
 	local args=(
 		-nodefaults -no-user-config -display none -no-reboot
-		-machine "$machine" -accel "$accel" -cpu max -smp "$cpus" -m "$opt_mem"
+		-machine "$machine" -accel "$accel" -cpu "${opt_cpu:-$cpu}" -smp "$cpus" -m "$opt_mem"
 		-kernel "$kernel_dir/vmlinuz" -initrd "$work/initrd"
 		# panic=-1 and -no-reboot: a panic ends QEMU at once. An oops does not: what runs on tells more about it, and
 		# the splat scanner sees it in any case. devkmsg=on: the last line must not fall to a rate limit.

@@ -65,7 +65,7 @@ cache_init() {
 	[[ $cache == /* ]] || die "cache directory '$cache' must be an absolute path (FSESSION_CACHE)"
 	[[ $cache =~ [^A-Za-z0-9/._+@-] ]] &&
 		die "cache directory '$cache' has a character other than A-Za-z0-9/._+@- (set FSESSION_CACHE)"
-	mkdir -p "$cache"/{apt,base,kernel,product,qemu,lock,log} || die "cannot create cache directory '$cache'"
+	mkdir -p "$cache"/{apt,base,kernel,native,product,qemu,lock,log} || die "cannot create cache directory '$cache'"
 }
 
 # with_lock NAME COMMAND...: runs COMMAND in this shell while no other process holds NAME.
@@ -114,16 +114,27 @@ kernel_rows() {
 	sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$harness_dir/kernels"
 }
 
-# kernel_select NAME [ARCH]: sets kernel_{name,arch,suite,packages,versions} from the table, and what follows from ARCH.
+# kernel_select NAME[/ARCH] [ARCH]: sets kernel_{name,arch,suite,packages,versions} from the table, and what follows from ARCH.
 kernel_select() {
-	local want_arch=${2:-}
+	local want_name=${1%%/*} want_arch=${2:-}
+	[[ $1 != */* ]] || want_arch=${1#*/}
+	want_arch=$(arch_name "$want_arch")
 	while read -r kernel_name kernel_arch kernel_suite kernel_packages kernel_versions; do
-		[[ $kernel_name == "$1" ]] || continue
+		[[ $kernel_name == "$want_name" ]] || continue
 		[[ -z $want_arch || $kernel_arch == "$want_arch" ]] || continue
 		arch_select "$kernel_arch"
 		return
 	done < <(kernel_rows)
-	die "unknown kernel '$1'${want_arch:+ for $want_arch}; known: $(kernel_rows | awk '{ printf "%s%s (%s)", s, $1, $2; s = ", " }')"
+	die "unknown kernel '$want_name'${want_arch:+ for $want_arch}; known: $(kernel_rows | awk '{ printf "%s%s (%s)", s, $1, $2; s = ", " }')"
+}
+
+# arch_name ARCH: prints the table's name for it; Debian's names do as well.
+arch_name() {
+	case $1 in
+	amd64) echo x86_64 ;;
+	arm64) echo aarch64 ;;
+	*) printf '%s\n' "$1" ;;
+	esac
 }
 
 # arch_select ARCH: sets what depends on the architecture.
@@ -133,15 +144,20 @@ arch_select() {
 		deb_arch=amd64
 		qemu_name='qemu-system-x86_64'
 		qemu_package='qemu-system-x86'
+		qemu_user='qemu-x86_64'
 		# pc boots faster than q35: fewer devices to look for.
 		machine=pc
+		cpu=max
 		console=ttyS0
 		;;
 	aarch64)
 		deb_arch=arm64
 		qemu_name='qemu-system-aarch64'
 		qemu_package='qemu-system-arm'
-		machine=virt
+		qemu_user='qemu-aarch64'
+		machine=virt,gic-version=3
+		# Pointer authentication by the architecture's own algorithm takes an emulator much longer.
+		cpu=max,pauth-impdef=on
 		console=ttyAMA0
 		;;
 	*)

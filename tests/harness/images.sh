@@ -121,6 +121,7 @@ run_layer() {
 	local log=$1 status=0
 	shift
 	((EUID == 0)) || die "building needs root (chroot, mounts)"
+	[[ $deb_arch == "$(dpkg --print-architecture)" ]] || ensure_emulation
 	if ((verbose)); then
 		exec {layer_output}> >(tee "$log" >&2)
 	else
@@ -167,7 +168,7 @@ checksum() {
 
 base_key() {
 	printf '%s-%s-%s\n' "$kernel_suite" "$deb_arch" \
-		"$(checksum "$harness_dir"/{base-packages,layer} <(printf '%s\n' "$mirror"))"
+		"$(checksum "$harness_dir"/{base-packages,layer,layers/base} <(printf '%s\n' "$mirror"))"
 }
 
 ensure_base() {
@@ -182,7 +183,7 @@ fill_base() {
 }
 
 kernel_key() {
-	printf '%s_%s-%s\n' "$kernel_release" "$kernel_version" "$(base_key)"
+	printf '%s_%s-%s-%s\n' "$kernel_release" "$kernel_version" "$(base_key)" "$(checksum "$harness_dir/layers/kernel")"
 }
 
 ensure_kernel() {
@@ -199,9 +200,10 @@ ensure_kernel() {
 }
 
 fill_kernel() {
-	run_layer "$cache/log/kernel-$kernel_release" kernel "$1" "$(apt_dir)" "$base_dir" "$kernel_release" "$kernel_version"
-	# Room for all rows of one suite in two versions.
-	evict 8 "$cache/kernel/"
+	run_layer "$cache/log/kernel-$kernel_release" kernel "$1" "$(apt_dir)" "$base_dir" "$kernel_suite" \
+		"$kernel_release" "$kernel_version"
+	# Room for all rows in two versions.
+	evict $((2 * $(kernel_rows | wc -l))) "$cache/kernel/"
 }
 
 # --- QEMU ---
@@ -243,7 +245,7 @@ ensure_own_qemu() {
 	[[ $qemu_version ]] && dpkg --compare-versions "$qemu_version" ge "1:$QEMU_WANTED" || return
 	ensure_base
 	# Without the epoch: its colon would end a path below.
-	ensure_layer qemu "${qemu_package}_${qemu_version#*:}-$(base_key)" fill_qemu
+	ensure_layer qemu "${qemu_package}_${qemu_version#*:}-$(base_key)-$(checksum "$harness_dir/layers/qemu")" fill_qemu
 
 	local root=$layer_dir/root base=$base_dir/root
 	for multiarch in "$base"/usr/lib/*-linux-gnu; do
@@ -260,7 +262,80 @@ ensure_own_qemu() {
 fill_qemu() {
 	apt_refresh 10
 	run_layer "$cache/log/qemu" qemu "$1" "$(apt_dir)" "$base_dir" "$kernel_suite" "$qemu_package" "$qemu_version"
-	evict 2 "$cache/qemu/"
+	evict 2 "$cache/qemu/${qemu_package}_"
+}
+
+# --- programs of another architecture ---
+
+# To build for another architecture is to run its programs; the kernel hands them to QEMU's user emulation. That is this
+# machine's, if it has one that will do, else one of our own, which stays registered until the machine is restarted.
+ensure_emulation() {
+	local dir=/proc/sys/fs/binfmt_misc
+	[[ -e $dir/register ]] || mount -t binfmt_misc binfmt_misc "$dir" ||
+		die "cannot run $kernel_arch programs: no binfmt_misc"
+	! emulated "$dir/$qemu_user" && ! emulated "$dir/fsession-$qemu_user" || return 0
+	with_lock "emulation-$qemu_user" emulation_register "$dir"
+}
+
+# emulated ENTRY: whether ENTRY of binfmt_misc is there and good enough. It has to have the flag F: the kernel has opened
+# the emulator then, and it acts in every chroot without being in there.
+emulated() {
+	local interpreter version
+	[[ -e $1 ]] && grep -qx enabled "$1" && grep -q '^flags:.*F' "$1" || return
+	[[ ${1##*/} != fsession-* ]] || return 0
+	interpreter=$(sed -n 's/^interpreter //p' "$1")
+	version=$("$interpreter" --version 2>/dev/null | sed -n 's/^qemu-.* version \([0-9.]*\).*/\1/p') || true
+	[[ $version ]] && dpkg --compare-versions "$version" ge "$QEMU_WANTED"
+}
+
+# emulation_register BINFMT_MISC: the package says itself how its programs are to be registered; the path is to be ours.
+emulation_register() {
+	local kernel_suite=bookworm deb_arch layer_dir qemu_version
+	! emulated "$1/fsession-$qemu_user" || return 0	# somebody else did while we waited
+	deb_arch=$(dpkg --print-architecture)
+	apt_refresh 1440
+	qemu_version=$(apt_versions qemu-user | head -n 1)
+	ensure_layer qemu "${qemu_user}_${qemu_version#*:}" fill_qemu_user
+	[[ ! -e $1/fsession-$qemu_user ]] || echo -1 >"$1/fsession-$qemu_user"
+	sed -e "s|^:[^:]*:|:fsession-$qemu_user:|" -e "s|:[^:]*:\([A-Z]*\)\$|:$layer_dir/$qemu_user:\1|" \
+		"$layer_dir/binfmt" >"$1/register" || die "cannot register $qemu_user in $1"
+}
+
+fill_qemu_user() {
+	local package
+	apt_refresh 10
+	(cd "$1" && APT_CONFIG=$(apt_dir)/apt.conf apt-get -q download "qemu-user=$qemu_version") \
+		>"$cache/log/qemu-user" 2>&1 || { cat "$cache/log/qemu-user" >&2; return 1; }
+	package=("$1"/*.deb)
+	dpkg-deb --fsys-tarfile "${package[0]}" |
+		tar -xf - -C "$1" --transform 's|.*/||' "./usr/bin/$qemu_user" || return
+	dpkg-deb --fsys-tarfile "${package[0]}" |
+		tar -xOf - "./usr/share/qemu/binfmt.d/$qemu_user.conf" >"$1/binfmt" || return
+	rm "${package[0]}"
+	evict 1 "$cache/qemu/${qemu_user}_"
+}
+
+# ensure_native: sets the array native to what `layer product` needs to run compilers without emulation: Debian's for this
+# machine that make programs for kernel_arch, of the guest's suite. With FSESSION_NATIVE=0 there are none.
+ensure_native() {
+	local triplet=$kernel_arch-linux-gnu packages
+	native=()
+	[[ ${FSESSION_NATIVE:-1} != 0 && $deb_arch != "$(dpkg --print-architecture)" ]] || return 0
+	packages=("$base_dir/root/usr/bin/$triplet"-cpp-[0-9]*)
+	packages=("${packages[0]##*/}")
+	packages=("cpp-${packages[0]##*-}-${triplet//_/-}" "binutils-${triplet//_/-}")
+
+	local deb_arch base_dir layer_dir
+	deb_arch=$(dpkg --print-architecture)
+	ensure_base
+	ensure_layer native "$triplet-$(base_key)-$(checksum "$harness_dir/layers/native")" fill_native
+	native=("$triplet" "$layer_dir/root" "$base_dir/root")
+}
+
+fill_native() {
+	apt_refresh 60
+	run_layer "$cache/log/native" native "$1" "$(apt_dir)" "$base_dir" "${packages[@]}"
+	evict 2 "$cache/native/"
 }
 
 # --- the product ---
@@ -294,12 +369,15 @@ ensure_product() {
 	(cd "$source_dir" && source_files |
 		tar --no-recursion --owner 0 --group 0 --mtime 2000-01-01 -cf "$source_tar" --null -T -) ||
 		die "cannot copy $source_dir"
-	ensure_layer product "$(kernel_key)-$(checksum "$source_tar")" fill_product
+	ensure_layer product "$(kernel_key)-$(checksum "$harness_dir/layers/product" "$source_tar")" fill_product
 	product_dir=$layer_dir
 }
 
 fill_product() {
+	local native
+	ensure_native
 	mv "$source_tar" "$1/source.tar"
-	run_layer "$cache/log/product-$kernel_release" product "$1" "$base_dir" "$kernel_dir" "$kernel_release"
+	run_layer "$cache/log/product-$kernel_release" product "$1" "$base_dir" "$kernel_dir" "$kernel_release" \
+		"${native[@]}"
 	evict 4 "$cache/product/$kernel_release"
 }
