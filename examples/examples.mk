@@ -9,18 +9,34 @@ bpf-multiarch := $(shell $(CC) -print-multiarch 2>/dev/null)
 bpf-cflags := -target bpf -O2 -g -Wall -I$(B)/include $(libbpf-cflags) \
 	$(if $(bpf-multiarch),-idirafter /usr/include/$(bpf-multiarch)) -MMD -MP
 
+examples-bins := $(B)/examples/attach
+
+# A skeleton takes bpftool; without it, that example is left out.
+BPFTOOL ?= bpftool
+ifneq ($(shell command -v $(BPFTOOL) 2>/dev/null),)
+examples-bins += $(B)/examples/skeleton
+endif
+
 .PHONY: examples
-examples: $(examples-bpf) $(B)/examples/attach
+examples: $(examples-bpf) $(examples-bins)
 all-targets += examples
 
 $(examples-bpf): $(B)/%.bpf.o: %.bpf.c $(userlib-include)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(bpf-cflags) -c -o $@ $<
 
-$(B)/examples/attach: examples/attach.c $(userlib-include) $(B)/libfsession.a
+$(B)/examples/%.skel.h: $(B)/examples/%.bpf.o
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@.tmp
+	$(Q)mv $@.tmp $@
+
+$(B)/examples/skeleton: $(B)/examples/icmp_latency.skel.h
+
+# -isystem: what bpftool writes is not ours to warn about.
+$(B)/examples/attach $(B)/examples/skeleton: $(B)/examples/%: examples/%.c \
+		$(userlib-include) $(B)/libfsession.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(WARNINGS) -I$(B)/include $(libbpf-cflags) $(LDFLAGS) \
-		-o $@ $< $(B)/libfsession.a \
+	$(Q)$(CC) $(CFLAGS) $(WARNINGS) -I$(B)/include -isystem $(B)/examples \
+		$(libbpf-cflags) $(LDFLAGS) -o $@ $< $(B)/libfsession.a \
 		$(libbpf-libs) -lpthread
 
 -include $(examples-bpf:.o=.d)
@@ -30,4 +46,6 @@ install-targets += install-examples
 install-examples: examples
 	$(Q)install -d $(DESTDIR)$(PREFIX)/lib/fsession/examples
 	$(Q)install -m 644 $(examples-bpf) \
+		$(DESTDIR)$(PREFIX)/lib/fsession/examples
+	$(Q)install -m 755 $(examples-bins) \
 		$(DESTDIR)$(PREFIX)/lib/fsession/examples

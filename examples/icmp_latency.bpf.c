@@ -9,8 +9,8 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-u64 calls, total_ns;
-u64 below_2_to_the[32]; /* [n]: calls that took less than 2^n ns */
+__u64 calls, total_ns;
+__u64 below_2_to_the[32]; /* [n]: calls that took less than 2^n ns */
 
 SEC("fsession/icmp_rcv")
 int BPF_PROG(icmp_latency)

@@ -262,7 +262,8 @@ static int check_btf_walk(void)
 	return 0;
 }
 
-static int probe(void)
+/* Can the module attach sessions? If not, why is explained. */
+int fsession__module_probe(void)
 {
 	const char *verb = "probe", *object = FSESSION_DEV;
 	struct fsession_query query = { .size = sizeof(query) };
@@ -325,9 +326,4 @@ static int probe(void)
 		return err;
 	}
 	return 0;
-}
-
-LIBFSESSION_API int libfsession_probe(void)
-{
-	return fsession__err(probe());
 }

@@ -17,6 +17,9 @@
 
 #define FSESSION_DEV "/dev/fsession"
 
+/* BPF_TRACE_FSESSION of Linux 7.0, which the headers here may not have. */
+#define FSESSION_ATTACH_TYPE_NATIVE 58
+
 /*
  * Room for a traced function's name: KSYM_NAME_LEN is 512 at most, a module's
  * name 64 - sizeof(long), and " []" goes around it.
@@ -47,6 +50,24 @@ int fsession__device_open(const char *verb, const char *object);
 void fsession__explain_eperm(const char *verb, const char *object, int err);
 int fsession__info(int fd, uint32_t id, unsigned int flags,
 		   struct fsession_info *info, char *name, size_t name_len);
+int fsession__module_probe(void);
+
+/* backend.c: which of the two runs sessions. */
+int fsession__backend(const char *verb, const char *object);
+
+/* native.c: the kernel's own fsession. Ids are of the kernel's BTF. */
+struct fsession__native_kfuncs {
+	uint32_t is_return;
+	uint32_t cookie;
+};
+
+int fsession__native_probe(struct fsession__native_kfuncs *kfuncs,
+			   const char **why);
+int fsession__native_attach(int prog_fd, const char *object,
+			    const char *function, uint64_t cookie,
+			    bool loaded_by_us, bool final);
+int fsession__native_info(int fd, struct fsession_info *info, char *name,
+			  size_t name_len);
 
 /* section.c: the sections a session program comes from. */
 const char *fsession__section_target(const struct bpf_program *prog);
@@ -55,6 +76,10 @@ const char *fsession__section_target(const struct bpf_program *prog);
 int fsession__target_find(const char *prog, const char *target, int *btf_fd,
 			  uint32_t *btf_id);
 void fsession__target_forget(void);
+int fsession__kernel_func(const char *name, uint32_t *id, unsigned int *args);
+void fsession__target_name(uint32_t btf, uint32_t id, char *name,
+			   size_t name_len);
+bool fsession__btf_is_module(int btf_fd, const char *module);
 
 /* As libbpf does: a negative errno returned is in errno as well. */
 static inline int fsession__err(int err)

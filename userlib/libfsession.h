@@ -20,6 +20,11 @@
  * too. What failed, on which object, and what to try next goes to the print
  * function.
  *
+ * What runs the sessions is the kernel's own fsession where there is one (Linux
+ * 7.0 and later), else the fsession module; programs and applications are the
+ * same for both. The environment variable FSESSION_BACKEND, "native", "module" or
+ * "auto", overrides that, and libfsession_set_backend() overrides both.
+ *
  * A link must be used by one thread at a time; different links are independent.
  */
 #ifndef LIBFSESSION_H
@@ -62,40 +67,103 @@ LIBFSESSION_API const char *libfsession_version_string(void);
 LIBFSESSION_API libbpf_print_fn_t libfsession_set_print(libbpf_print_fn_t fn);
 
 /**
+ * enum fsession_backend - what runs sessions
+ * @FSESSION_BACKEND_AUTO: the kernel's own fsession if it works, else the module
+ * @FSESSION_BACKEND_MODULE: the fsession module, /dev/fsession
+ * @FSESSION_BACKEND_NATIVE: the kernel's own fsession
+ */
+enum fsession_backend {
+	FSESSION_BACKEND_AUTO = 0,
+	FSESSION_BACKEND_MODULE = 1,
+	FSESSION_BACKEND_NATIVE = 2,
+};
+
+/**
  * libfsession_init() - claim the fsession sections for this process.
  *
  * Must be called before bpf_object__open*(); again is harmless. It registers
  * SEC("fsession"), SEC("fsession/...") with libbpf_register_prog_handler(), so
- * that such programs are loaded as the module needs them.
+ * that such programs are loaded as their backend needs them. A libbpf that has
+ * sections of these names itself leaves them to us.
  *
  * Returns 0 or a negative errno. Since 0.1.
  */
 LIBFSESSION_API int libfsession_init(void);
 
 /**
+ * libfsession_set_backend() - choose what will run sessions.
+ * @backend: for programs loaded from now on; FSESSION_BACKEND_AUTO leaves it to
+ *	the environment variable FSESSION_BACKEND again, and without one to the
+ *	library
+ *
+ * Programs that are loaded already keep their backend. May be called from any
+ * thread. Returns 0, or -EINVAL for a number that is no backend. Since 0.1.
+ */
+LIBFSESSION_API int libfsession_set_backend(enum fsession_backend backend);
+
+/**
+ * libfsession_backend() - what a program loaded now would run on.
+ *
+ * Where it is not settled otherwise, the first call in a process, also the one
+ * that loading a program makes, loads a tiny program and attaches it for a moment
+ * to a function of the kernel that is there for tests. May be called from any
+ * thread.
+ *
+ * Returns FSESSION_BACKEND_NATIVE; or FSESSION_BACKEND_MODULE, whether or not the
+ * module is there; or, with the reason printed, -EOPNOTSUPP: native is asked for,
+ * and this kernel has none; -EPERM or -EACCES: the caller may not find out;
+ * -EINVAL: FSESSION_BACKEND has another value than it can have. Since 0.1.
+ */
+LIBFSESSION_API int libfsession_backend(void);
+
+/**
+ * libfsession_backend_string() - a backend's name, as FSESSION_BACKEND takes it.
+ *
+ * Static storage; never NULL. Since 0.1.
+ */
+LIBFSESSION_API const char *
+libfsession_backend_string(enum fsession_backend backend);
+
+/**
  * libfsession_probe() - can sessions be attached here, and if not, why.
  *
- * Looks at the device, the module's ABI and its BTF; prints what is wrong and
- * the command that mends it. Changes nothing.
+ * Looks at the backend that libfsession_backend() names; of the module at the
+ * device, the ABI and the BTF. Prints what is wrong and the command that mends
+ * it.
  *
- * Returns 0; -ENOENT: the module is not loaded; -EPERM or -EACCES: the caller
- * lacks privilege; -EPROTO: the module speaks another ABI; -EKEYREJECTED or
- * -EBADMSG: the kernel did not take the module's BTF, or it was built against
- * another kernel's. Since 0.1.
+ * Returns 0, or an error of libfsession_backend(), or of the module: -ENOENT: it
+ * is not loaded; -EPERM or -EACCES: the caller lacks privilege; -EPROTO: it
+ * speaks another ABI; -EKEYREJECTED or -EBADMSG: the kernel did not take its BTF,
+ * or it was built against another kernel's. Since 0.1.
  */
 LIBFSESSION_API int libfsession_probe(void);
+
+/**
+ * libfsession_probe_backend() - libfsession_probe() for one backend.
+ * @backend: the one to look at, whatever is chosen; FSESSION_BACKEND_AUTO makes
+ *	it libfsession_probe()
+ *
+ * Returns as libfsession_probe(), and -EINVAL for a number that is no backend.
+ * Since 0.1.
+ */
+LIBFSESSION_API int libfsession_probe_backend(enum fsession_backend backend);
 
 /**
  * struct fsession_attach_opts - options of fsession_program__attach().
  * @sz: size of this struct, for forward/backward compatibility
  * @attach_cookie: what bpf_get_attach_cookie() returns in the program
+ * @backend: an enum fsession_backend that the program must be for, or
+ *	FSESSION_BACKEND_AUTO for the one that it was loaded for
+ * @flags: 0
  */
 struct fsession_attach_opts {
 	size_t sz;
 	uint64_t attach_cookie;
+	uint32_t backend;
+	uint32_t flags;
 	size_t : 0;
 };
-#define fsession_attach_opts__last_field attach_cookie
+#define fsession_attach_opts__last_field flags
 
 /** struct fsession_link - one attached session. Opaque; owned by the caller. */
 struct fsession_link;
@@ -106,8 +174,9 @@ struct fsession_link;
  * @opts: options, or NULL
  *
  * Returns a link to be given to fsession_link__destroy(), or NULL and errno:
- * those of FSESSION_IOC_ATTACH in <linux/fsession.h>, ENOENT when the module is
- * not loaded, EINVAL when @prog is not loaded or not a session program.
+ * those of FSESSION_IOC_ATTACH in <linux/fsession.h>, as far as the kernel's own
+ * fsession tells them apart; ENOENT when the module is not loaded; EINVAL when
+ * @prog is not loaded, not a session program, or not for the backend in @opts.
  * Since 0.1.
  */
 LIBFSESSION_API struct fsession_link *
@@ -120,8 +189,9 @@ fsession_program__attach(const struct bpf_program *prog,
  * @name: what to call it in messages, or NULL
  * @opts: options, or NULL
  *
- * For programs that this process did not load with libbpf. Otherwise as
- * fsession_program__attach(). Since 0.1.
+ * For programs that this process did not load with libbpf: loaded as fexit for
+ * the module, as fsession for the kernel's own. Without a backend in @opts, both
+ * are tried. Otherwise as fsession_program__attach(). Since 0.1.
  */
 LIBFSESSION_API struct fsession_link *
 fsession_fd__attach(int prog_fd, const char *name,
@@ -140,9 +210,21 @@ fsession_program__is_session(const struct bpf_program *prog);
  * fsession_link__fd() - the session's file descriptor.
  *
  * It stays the link's. A duplicate of it keeps the session attached after the
- * link is gone. Since 0.1.
+ * link is gone. It takes the ioctls of <linux/fsession.h>, or, of the kernel's
+ * own fsession, is that of a BPF link. Since 0.1.
  */
 LIBFSESSION_API int fsession_link__fd(const struct fsession_link *link);
+
+/**
+ * fsession_link__backend() - what runs the session.
+ *
+ * Never FSESSION_BACKEND_AUTO, but for a @link that is NULL. Since 0.1.
+ */
+LIBFSESSION_API enum fsession_backend
+fsession_link__backend(const struct fsession_link *link);
+
+/* In struct fsession_info: a count that is not kept, or kept from the caller. */
+#define FSESSION_NOT_COUNTED UINT64_MAX
 
 /**
  * fsession_link__info() - what the session has seen so far.
@@ -152,6 +234,13 @@ LIBFSESSION_API int fsession_link__fd(const struct fsession_link *link);
  *	name is 0
  * @name: where to put the function's name, or NULL
  * @name_len: bytes at @name; a longer name is cut
+ *
+ * The kernel's own fsession keeps no books. With FSESSION_BACKEND_NATIVE @id is
+ * the BPF link's id, @owner_pid the caller's, @target_addr 0; @misses counts the
+ * runs, not the calls, that the program missed since it was loaded, an entry and
+ * an exit as one each; all other counts are FSESSION_NOT_COUNTED. The runs are in
+ * run_cnt of the program's struct bpf_prog_info, entry and exit as one each, if
+ * BPF statistics are on (sysctl kernel.bpf_stats_enabled).
  *
  * Returns 0 or a negative errno. Since 0.1.
  */
@@ -185,7 +274,7 @@ LIBFSESSION_API int fsession_link__destroy(struct fsession_link *link);
 LIBFSESSION_API int libfsession_query(struct fsession_query *query);
 
 /**
- * libfsession_next_session() - walk the sessions of the whole system.
+ * libfsession_next_session() - walk the module's sessions, of the whole system.
  * @id: 0 to begin; the id of the session found on return
  * @info: filled in, as by fsession_link__info()
  * @name: where to put the function's name, or NULL
@@ -199,8 +288,10 @@ LIBFSESSION_API int libfsession_next_session(uint32_t *id,
 					     char *name, size_t name_len);
 
 /**
- * libfsession_drain() - wait until the sessions detached so far are gone.
+ * libfsession_drain() - wait until the module's sessions detached so far are gone.
  * @timeout_ms: how long to wait at most, in milliseconds
+ *
+ * The kernel's own fsession has nothing to wait for.
  *
  * Returns 0, -ETIMEDOUT, or another negative errno. Since 0.1.
  */

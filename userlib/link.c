@@ -11,9 +11,19 @@
 #include "internal.h"
 
 struct fsession_link {
+	enum fsession_backend backend;
 	int fd;
 	bool disconnected;
+	uint64_t attach_cookie;
 };
+
+/* Option @field, 0 where the caller's struct is too short to have it. */
+#define opt(opts, field)                                               \
+	((opts) && (opts)->sz >= offsetof(struct fsession_attach_opts, \
+					  field) +                     \
+					 sizeof((opts)->field)         \
+		 ? (opts)->field                                       \
+		 : 0)
 
 /*
  * The caller's struct may be shorter than ours, down to its first member, or
@@ -21,9 +31,6 @@ struct fsession_link {
  */
 static bool opts_valid(const struct fsession_attach_opts *opts)
 {
-	const size_t known = offsetof(struct fsession_attach_opts,
-				      fsession_attach_opts__last_field) +
-			     sizeof(opts->fsession_attach_opts__last_field);
 	const unsigned char *bytes = (const unsigned char *)opts;
 	size_t i;
 
@@ -34,33 +41,34 @@ static bool opts_valid(const struct fsession_attach_opts *opts)
 			opts->sz);
 		return false;
 	}
-	for (i = known; i < opts->sz; i++) {
+	for (i = sizeof(*opts); i < opts->sz; i++) {
 		if (bytes[i]) {
 			pr_warn("fsession_attach_opts: byte %zu, which this library does not know, is not zero",
 				i);
 			return false;
 		}
 	}
+	if ((unsigned int)opt(opts, backend) > FSESSION_BACKEND_NATIVE) {
+		pr_warn("fsession_attach_opts: there is no backend %u",
+			opts->backend);
+		return false;
+	}
+	if (opt(opts, flags)) {
+		pr_warn("fsession_attach_opts: flags are 0x%x, and none is known",
+			opts->flags);
+		return false;
+	}
 	return true;
 }
 
-static uint64_t opts_cookie(const struct fsession_attach_opts *opts)
-{
-	const size_t end =
-		offsetof(struct fsession_attach_opts, attach_cookie) +
-		sizeof(opts->attach_cookie);
-
-	return opts && opts->sz >= end ? opts->attach_cookie : 0;
-}
-
 /* @object is what messages speak of, @function the target where known. */
-static int attach(int prog_fd, const char *object, const char *function,
-		  const struct fsession_attach_opts *opts)
+static int module_attach(int prog_fd, const char *object, const char *function,
+			 uint64_t attach_cookie)
 {
 	struct fsession_attach attach = {
 		.size = sizeof(attach),
 		.prog_fd = prog_fd,
-		.attach_cookie = opts_cookie(opts),
+		.attach_cookie = attach_cookie,
 	};
 	int dev, fd, err = 0;
 
@@ -113,28 +121,40 @@ static int attach(int prog_fd, const char *object, const char *function,
 	return err;
 }
 
+/*
+ * @backend may be FSESSION_BACKEND_AUTO where only the kernel knows what the
+ * program was loaded for, and then refuses it for the other.
+ */
 static struct fsession_link *link_new(int prog_fd, const char *object,
-				      const char *function,
-				      const struct fsession_attach_opts *opts)
+				      const char *function, int backend,
+				      bool loaded_by_us, uint64_t attach_cookie)
 {
-	struct fsession_link *link;
+	struct fsession_link *link = calloc(1, sizeof(*link));
+	bool final = backend != FSESSION_BACKEND_AUTO;
+	int fd = -EINVAL;
 
-	if (!opts_valid(opts)) {
-		errno = EINVAL;
-		return NULL;
-	}
-
-	link = calloc(1, sizeof(*link));
 	if (!link)
 		return NULL;
-	link->fd = attach(prog_fd, object, function, opts);
-	if (link->fd < 0) {
-		int err = -link->fd;
-
+	if (!final)
+		backend = fsession__backend("attach", object);
+	if (backend == FSESSION_BACKEND_NATIVE)
+		fd = fsession__native_attach(prog_fd, object, function,
+					     attach_cookie, loaded_by_us,
+					     final);
+	if (fd == -EINVAL && !final && backend == FSESSION_BACKEND_NATIVE)
+		backend = FSESSION_BACKEND_MODULE;
+	if (backend == FSESSION_BACKEND_MODULE)
+		fd = module_attach(prog_fd, object, function, attach_cookie);
+	else if (backend < 0)
+		fd = backend;
+	if (fd < 0) {
 		free(link);
-		errno = err;
+		errno = -fd;
 		return NULL;
 	}
+	link->fd = fd;
+	link->backend = backend;
+	link->attach_cookie = attach_cookie;
 	return link;
 }
 
@@ -142,10 +162,10 @@ LIBFSESSION_API struct fsession_link *
 fsession_program__attach(const struct bpf_program *prog,
 			 const struct fsession_attach_opts *opts)
 {
+	int err = -EINVAL, type, backend, wanted;
 	const char *name, *target, *function;
-	int err = -EINVAL;
 
-	if (!prog) {
+	if (!prog || !opts_valid(opts)) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -166,8 +186,9 @@ fsession_program__attach(const struct bpf_program *prog,
 	target = fsession__section_target(prog);
 	if (target)
 		name = target;
+	type = bpf_program__expected_attach_type(prog);
 	if (bpf_program__type(prog) != BPF_PROG_TYPE_TRACING ||
-	    bpf_program__expected_attach_type(prog) != BPF_TRACE_FEXIT) {
+	    (type != BPF_TRACE_FEXIT && type != FSESSION_ATTACH_TYPE_NATIVE)) {
 		pr_fail("attach", name, err,
 			"its object was opened before libfsession_init()");
 		pr_hint("call libfsession_init() before bpf_object__open()");
@@ -181,9 +202,23 @@ fsession_program__attach(const struct bpf_program *prog,
 		return NULL;
 	}
 
+	backend = type == BPF_TRACE_FEXIT ? FSESSION_BACKEND_MODULE
+					  : FSESSION_BACKEND_NATIVE;
+	wanted = opt(opts, backend);
+	if (wanted != FSESSION_BACKEND_AUTO && wanted != backend) {
+		pr_fail("attach", name, err,
+			"the program was loaded for the other backend, %s",
+			libfsession_backend_string(backend));
+		pr_hint("call libfsession_set_backend() before bpf_object__load(), or set FSESSION_BACKEND=%s",
+			libfsession_backend_string(wanted));
+		errno = EINVAL;
+		return NULL;
+	}
+
 	function = target ? strchr(target, ':') : NULL;
 	return link_new(bpf_program__fd(prog), name,
-			function ? function + 1 : target, opts);
+			function ? function + 1 : target, backend, true,
+			opt(opts, attach_cookie));
 }
 
 LIBFSESSION_API struct fsession_link *
@@ -192,11 +227,16 @@ fsession_fd__attach(int prog_fd, const char *name,
 {
 	char buf[32];
 
+	if (!opts_valid(opts)) {
+		errno = EINVAL;
+		return NULL;
+	}
 	if (!name) {
 		snprintf(buf, sizeof(buf), "fd %d", prog_fd);
 		name = buf;
 	}
-	return link_new(prog_fd, name, NULL, opts);
+	return link_new(prog_fd, name, NULL, opt(opts, backend), false,
+			opt(opts, attach_cookie));
 }
 
 LIBFSESSION_API int fsession_link__fd(const struct fsession_link *link)
@@ -208,10 +248,24 @@ LIBFSESSION_API int fsession_link__info(const struct fsession_link *link,
 					struct fsession_info *info, char *name,
 					size_t name_len)
 {
+	int err;
+
 	if (!link || !info)
 		return fsession__err(-EINVAL);
-	return fsession__err(
-		fsession__info(link->fd, 0, 0, info, name, name_len));
+	if (link->backend == FSESSION_BACKEND_MODULE)
+		return fsession__err(
+			fsession__info(link->fd, 0, 0, info, name, name_len));
+
+	err = fsession__native_info(link->fd, info, name, name_len);
+	if (!err)
+		info->attach_cookie = link->attach_cookie;
+	return fsession__err(err);
+}
+
+LIBFSESSION_API enum fsession_backend
+fsession_link__backend(const struct fsession_link *link)
+{
+	return link ? link->backend : FSESSION_BACKEND_AUTO;
 }
 
 LIBFSESSION_API void fsession_link__disconnect(struct fsession_link *link)

@@ -54,6 +54,7 @@ const char *fsession__errno_name(int err)
 	switch (-err) {
 		NAME(E2BIG);
 		NAME(EACCES);
+		NAME(EAGAIN);
 		NAME(EALREADY);
 		NAME(EBADF);
 		NAME(EBADMSG);

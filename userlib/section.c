@@ -2,17 +2,20 @@
 /*
  * The sections: how libbpf is told to load what comes from them.
  *
- * A session program is loaded as an ordinary fexit program for its target:
- * that is what every kernel can verify, and what the module takes. libbpf asks
- * the handlers registered here before its own, so this holds for a libbpf that
- * has an fsession section itself, too.
+ * For the module, a session program is loaded as an ordinary fexit program for
+ * its target: that is what every kernel can verify, and what the module takes.
+ * For the kernel's own fsession it is loaded as that, with its instructions
+ * turned to the kernel's kfuncs. libbpf asks the handlers registered here before
+ * its own, so this holds for a libbpf that has an fsession section itself, too.
  */
 #include <linux/bpf.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #include <bpf/bpf.h>
 
 #include "internal.h"
+#include "patch.h"
 
 /* What libbpf >= 1.2 makes of a call to a weak kfunc that it has not found. */
 #define POISONED_CALL_MIN 2002000000
@@ -76,12 +79,99 @@ static bool calls_missing_kfunc(const struct bpf_program *prog)
 	return false;
 }
 
+static bool is_call(const struct bpf_insn *insn, unsigned int kind)
+{
+	return insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == kind;
+}
+
+static void set_kfunc(struct bpf_insn *insn, uint32_t id)
+{
+	insn->src_reg = BPF_PSEUDO_KFUNC_CALL;
+	insn->imm = id;
+	insn->off = 0; /* in the kernel's own BTF */
+}
+
+/*
+ * Turn @insns to the native way; see patch.h. The module's way, which is dead
+ * then, is turned away from the module, if libbpf has found it, so that the
+ * program does not keep the module loaded. Kfunc 0 is none: the verifier minds
+ * that only where it can be reached. Returns whether there are the two ways.
+ */
+static bool patch_insns(struct bpf_insn *insns, size_t cnt, const int *fd_array,
+			const struct fsession__native_kfuncs *kfuncs)
+{
+	struct bpf_insn *insn, *end = insns + cnt;
+	bool found = false;
+
+	for (insn = insns; insn < end; insn++) {
+		if (insn->code == (BPF_LD | BPF_IMM | BPF_DW)) {
+			uint64_t imm = (uint32_t)insn[1].imm;
+
+			imm = imm << 32 | (uint32_t)insn->imm;
+			if (!insn->src_reg && imm == FSESSION_PATCH_BACKEND) {
+				insn[0].imm = FSESSION_PATCH_NATIVE;
+				insn[1].imm = 0;
+				found = true;
+			}
+			insn++; /* it takes two */
+		} else if (is_call(insn, BPF_PSEUDO_KFUNC_CALL)) {
+			if (insn->off > 0 && fd_array &&
+			    fsession__btf_is_module(fd_array[insn->off],
+						    "fsession"))
+				set_kfunc(insn, 0);
+		} else if (is_call(insn, 0)) {
+			if (insn->imm == FSESSION_PATCH_IS_RETURN)
+				set_kfunc(insn, kfuncs->is_return);
+			else if (insn->imm == FSESSION_PATCH_COOKIE)
+				set_kfunc(insn, kfuncs->cookie);
+		}
+	}
+	return found;
+}
+
+/* Make the program one for the kernel's own fsession. */
+static int make_native(struct bpf_program *prog,
+		       struct bpf_prog_load_opts *opts)
+{
+	const char *name = bpf_program__name(prog);
+	size_t cnt = bpf_program__insn_cnt(prog);
+	struct fsession__native_kfuncs kfuncs;
+	struct bpf_insn *insns;
+	bool found;
+	int err;
+
+	insns = malloc(cnt * sizeof(*insns));
+	if (!insns)
+		return -ENOMEM;
+	memcpy(insns, bpf_program__insns(prog), cnt * sizeof(*insns));
+	fsession__native_probe(&kfuncs, NULL);
+	found = patch_insns(insns, cnt, opts->fd_array, &kfuncs);
+	err = bpf_program__set_insns(prog, insns, cnt);
+	free(insns);
+	if (err) {
+		pr_fail("load", name, err, "cannot replace its instructions");
+		return err;
+	}
+	if (!found && calls_missing_kfunc(prog)) {
+		err = -EINVAL;
+		pr_fail("load", name, err,
+			"it calls the module's kfuncs, and not by bpf_session_is_return() or bpf_session_cookie() of this release's <fsession/fsession.bpf.h>");
+		pr_hint("compile it with that, or take the module: FSESSION_BACKEND=module");
+		return err;
+	}
+
+	opts->expected_attach_type = FSESSION_ATTACH_TYPE_NATIVE;
+	/* For whoever attaches it, to know what it is. */
+	return bpf_program__set_expected_attach_type(
+		prog, (enum bpf_attach_type)FSESSION_ATTACH_TYPE_NATIVE);
+}
+
 static int prepare_load(struct bpf_program *prog,
 			struct bpf_prog_load_opts *opts, long sleepable)
 {
 	const char *name = bpf_program__name(prog), *target;
+	int btf_fd, backend, err;
 	uint32_t btf_id;
-	int btf_fd, err;
 
 	(void)sleepable;
 
@@ -93,8 +183,15 @@ static int prepare_load(struct bpf_program *prog,
 		return err;
 	}
 
-	if (calls_missing_kfunc(prog)) {
-		err = libfsession_probe();
+	backend = fsession__backend("load", name);
+	if (backend < 0)
+		return backend;
+	if (backend == FSESSION_BACKEND_NATIVE) {
+		err = make_native(prog, opts);
+		if (err)
+			return err;
+	} else if (calls_missing_kfunc(prog)) {
+		err = fsession__module_probe();
 		if (!err)
 			err = -ESRCH;
 		pr_fail("load", name, err,
@@ -124,9 +221,9 @@ static int prepare_load(struct bpf_program *prog,
 }
 
 /*
- * For skeletons, which attach all they can: no libbpf link can hold a session,
- * so libbpf is told that there is nothing to do, and the caller comes for it
- * with fsession_program__attach().
+ * For skeletons, which attach all they can: no libbpf link can hold a session of
+ * the module, so libbpf is told that there is nothing to do, and the caller comes
+ * for it with fsession_program__attach().
  */
 static int attach_nothing(const struct bpf_program *prog, long sleepable,
 			  struct bpf_link **link)

@@ -8,6 +8,7 @@
  */
 #include <linux/bpf.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -210,6 +211,7 @@ static int find_in_modules(const char *prog, const char *module,
 	return err;
 }
 
+/* A failure is explained as one of loading @prog, unless that is NULL. */
 static int load_vmlinux(const char *prog)
 {
 	int err;
@@ -220,6 +222,8 @@ static int load_vmlinux(const char *prog)
 	if (vmlinux)
 		return 0;
 	err = -errno;
+	if (!prog)
+		return err;
 	pr_fail("load", prog, err, "the kernel's BTF cannot be read");
 	pr_hint("the kernel must be built with CONFIG_DEBUG_INFO_BTF: 'ls -l /sys/kernel/btf/vmlinux'");
 	return err;
@@ -263,4 +267,83 @@ int fsession__target_find(const char *prog, const char *target, int *btf_fd,
 out:
 	pthread_mutex_unlock(&lock);
 	return err;
+}
+
+/*
+ * The id of function @name in the kernel's own BTF, 0 if there is none, and how
+ * many arguments it takes.
+ */
+int fsession__kernel_func(const char *name, uint32_t *id, unsigned int *args)
+{
+	int err;
+
+	*id = 0;
+	*args = 0;
+	pthread_mutex_lock(&lock);
+	err = load_vmlinux(NULL);
+	if (!err)
+		*id = find_func(vmlinux, 1, name);
+	if (*id) {
+		const struct btf_type *t = btf__type_by_id(vmlinux, *id);
+
+		*args = btf_vlen(btf__type_by_id(vmlinux, t->type));
+	}
+	pthread_mutex_unlock(&lock);
+	return err;
+}
+
+/* The name of BTF object @fd, which is that of its module. */
+static int btf_name(int fd, char *name, size_t len)
+{
+	struct bpf_btf_info info = {
+		.name = (uintptr_t)name,
+		.name_len = len,
+	};
+	uint32_t info_len = sizeof(info);
+
+	name[0] = '\0';
+	return bpf_obj_get_info_by_fd(fd, &info, &info_len) ? -errno : 0;
+}
+
+bool fsession__btf_is_module(int btf_fd, const char *module)
+{
+	char name[64];
+
+	return !btf_name(btf_fd, name, sizeof(name)) && !strcmp(name, module);
+}
+
+/*
+ * "function" or "function [module]" for type @id of the kernel's BTF object
+ * @btf; "?" where it cannot be had.
+ */
+void fsession__target_name(uint32_t btf, uint32_t id, char *name,
+			   size_t name_len)
+{
+	const struct btf_type *t = NULL;
+	struct btf *split = NULL, *own;
+	char module[64] = "";
+	int fd;
+
+	snprintf(name, name_len, "?");
+	fd = bpf_btf_get_fd_by_id(btf);
+	if (fd < 0)
+		return;
+	pthread_mutex_lock(&lock);
+	if (btf_name(fd, module, sizeof(module)) || load_vmlinux(NULL))
+		goto out;
+	own = vmlinux;
+	if (strcmp(module, "vmlinux"))
+		own = split = btf__load_from_kernel_by_id_split(btf, vmlinux);
+	if (own)
+		t = btf__type_by_id(own, id);
+	if (t && split)
+		snprintf(name, name_len, "%s [%s]",
+			 btf__name_by_offset(own, t->name_off), module);
+	else if (t)
+		snprintf(name, name_len, "%s",
+			 btf__name_by_offset(own, t->name_off));
+	btf__free(split);
+out:
+	pthread_mutex_unlock(&lock);
+	close(fd);
 }

@@ -18,7 +18,8 @@ user-cflags := $(WARNINGS) -D_GNU_SOURCE -Iuapi -Iuserlib $(libbpf-cflags) \
 userlib-objs := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard userlib/*.c)))
 userlib-out := $(B)/libfsession.a $(B)/libfsession.so $(B)/libfsession.pc
 userlib-include := $(B)/include/fsession/libfsession.h \
-	$(B)/include/fsession/fsession.bpf.h $(B)/include/linux/fsession.h
+	$(B)/include/fsession/fsession.bpf.h \
+	$(B)/include/fsession/patch.h $(B)/include/linux/fsession.h
 
 all-targets += $(userlib-out) $(userlib-include)
 check-targets += check-userlib-abi

@@ -27,6 +27,8 @@ struct session {
 	const struct bpf_program *prog;
 	struct fsession_link *link;
 	struct fsession_info info;
+	enum fsession_backend backend;
+	uint64_t runs; /* native only; 0 when nobody counts */
 	char target[NAME_MAX_LEN];
 };
 
@@ -218,7 +220,11 @@ static int attach(struct run *r)
 		s->link = fsession_program__attach(s->prog, NULL);
 		if (!s->link)
 			return -errno;
+		s->backend = fsession_link__backend(s->link);
 	}
+	if (verbose)
+		say("backend %s",
+		    libfsession_backend_string(r->sessions[0].backend));
 	say("attached %zu session%s", r->session_cnt,
 	    r->session_cnt == 1 ? "" : "s");
 	return 0;
@@ -311,6 +317,17 @@ static int wait_for_end(struct run *r)
 	return err;
 }
 
+/* Entry and exit runs together, if BPF statistics are on. */
+static uint64_t read_runs(const struct bpf_program *prog)
+{
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+		return 0;
+	return info.run_cnt;
+}
+
 static int collect(struct run *r)
 {
 	int err = 0;
@@ -327,6 +344,8 @@ static int collect(struct run *r)
 			    bpf_program__name(s->prog), strerror(-ret));
 			err = ret;
 		}
+		if (s->backend == FSESSION_BACKEND_NATIVE)
+			s->runs = read_runs(s->prog);
 	}
 	return err;
 }
@@ -339,6 +358,12 @@ static void detach(struct run *r)
 		fsession_link__destroy(r->sessions[i].link);
 		r->sessions[i].link = NULL;
 	}
+}
+
+static void json_count(struct json *j, const char *key, uint64_t count)
+{
+	if (count != FSESSION_NOT_COUNTED)
+		json_u64(j, key, count);
 }
 
 static int report_json(struct run *r)
@@ -355,14 +380,17 @@ static int report_json(struct run *r)
 		json_open(&j, NULL, '{');
 		json_str(&j, "name", bpf_program__name(s->prog));
 		json_str(&j, "target", s->target);
+		json_str(&j, "backend", libfsession_backend_string(s->backend));
 		json_u64(&j, "id", s->info.id);
-		json_u64(&j, "entries", s->info.entries);
-		json_u64(&j, "exits", s->info.exits);
-		json_u64(&j, "misses", s->info.misses);
-		json_u64(&j, "calls", s->info.calls);
-		json_u64(&j, "inside", s->info.inside);
-		json_u64(&j, "dropped", s->info.dropped);
-		json_u64(&j, "abandoned", s->info.abandoned);
+		json_count(&j, "entries", s->info.entries);
+		json_count(&j, "exits", s->info.exits);
+		json_count(&j, "misses", s->info.misses);
+		json_count(&j, "calls", s->info.calls);
+		json_count(&j, "inside", s->info.inside);
+		json_count(&j, "dropped", s->info.dropped);
+		json_count(&j, "abandoned", s->info.abandoned);
+		if (s->runs)
+			json_u64(&j, "runs", s->runs);
 		json_close(&j, '}');
 	}
 	json_close(&j, ']');
@@ -383,6 +411,17 @@ static void print_count(const char *what, unsigned long long count)
 		printf(", %llu %s", count, what);
 }
 
+/* The kernel's own fsession keeps no books. */
+static void print_native(const struct session *s)
+{
+	printf("native");
+	if (s->runs)
+		printf(", %llu runs", (unsigned long long)s->runs);
+	if (s->info.misses != FSESSION_NOT_COUNTED)
+		printf(", %llu missed runs", s->info.misses);
+	putchar('\n');
+}
+
 static int report_text(struct run *r)
 {
 	int err = globals_print(r->obj, stdout);
@@ -391,8 +430,13 @@ static int report_text(struct run *r)
 	for (i = 0; i < r->session_cnt; i++) {
 		const struct session *s = &r->sessions[i];
 
-		printf("session %s on %s: %llu entries, %llu exits, %llu misses",
-		       bpf_program__name(s->prog), s->target, s->info.entries,
+		printf("session %s on %s: ", bpf_program__name(s->prog),
+		       s->target);
+		if (s->backend == FSESSION_BACKEND_NATIVE) {
+			print_native(s);
+			continue;
+		}
+		printf("%llu entries, %llu exits, %llu misses", s->info.entries,
 		       s->info.exits, s->info.misses);
 		print_count("inside", s->info.inside);
 		print_count("dropped", s->info.dropped);
@@ -462,9 +506,24 @@ static void cleanup(struct run *r)
 	child_fini(&r->child);
 }
 
+/* "auto" is to say so, so it overrides the environment, too. */
+static int set_backend(const char *name)
+{
+	int b;
+
+	for (b = FSESSION_BACKEND_AUTO; b <= FSESSION_BACKEND_NATIVE; b++) {
+		if (strcmp(name, libfsession_backend_string(b)))
+			continue;
+		unsetenv("FSESSION_BACKEND");
+		return libfsession_set_backend(b);
+	}
+	return -EINVAL;
+}
+
 static int parse(struct run *r, int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "backend", required_argument, NULL, 'b' },
 		{ "prog", required_argument, NULL, 'p' },
 		{ "test-run", required_argument, NULL, 't' },
 		{ "repeat", required_argument, NULL, 'n' },
@@ -487,9 +546,14 @@ static int parse(struct run *r, int argc, char **argv)
 		break;
 	}
 
-	while ((c = getopt_long(argc, argv, "p:t:n:d:jv", options, NULL)) !=
+	while ((c = getopt_long(argc, argv, "b:p:t:n:d:jv", options, NULL)) !=
 	       -1) {
 		switch (c) {
+		case 'b':
+			if (set_backend(optarg))
+				return usage_error("run: bad --backend '%s'",
+						   optarg);
+			break;
 		case 'p':
 			r->names[r->name_cnt++] = optarg;
 			break;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fsession status: is the module well, and which sessions are there.
+ * fsession status: what can run sessions here, is it well, and which sessions
+ * has the module.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -183,6 +184,25 @@ static void json_health(struct json *j, const struct fsession_query *q,
 	json_u64(j, "draining", q->draining);
 }
 
+static void print_backend(int backend, bool native, bool loaded)
+{
+	printf("backend %s; the kernel has %s fsession of its own",
+	       backend < 0 ? "none" : libfsession_backend_string(backend),
+	       native ? "an" : "no");
+	if (backend == FSESSION_BACKEND_NATIVE && loaded)
+		printf(", the module is not needed");
+	putchar('\n');
+}
+
+static void json_backend(struct json *j, int backend, bool native)
+{
+	if (backend < 0)
+		json_str(j, "backend", "none");
+	else
+		json_str(j, "backend", libfsession_backend_string(backend));
+	json_bool(j, "native", native);
+}
+
 int cmd_status(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -194,8 +214,8 @@ int cmd_status(int argc, char **argv)
 	struct fsession_query query = {};
 	struct json json = { .f = stdout };
 	long long wait_ms = -1;
-	bool as_json = false, loaded = false;
-	int c, err, failed = 0;
+	bool as_json = false, loaded, healthy, native;
+	int c, err, backend, failed = 0;
 
 	while ((c = getopt_long(argc, argv, "jw:v", options, NULL)) != -1) {
 		switch (c) {
@@ -220,16 +240,24 @@ int cmd_status(int argc, char **argv)
 
 	/* What is wrong goes to stderr, in the library's words. */
 	err = libfsession_probe();
-	if (!err && wait_ms >= 0 && drain(wait_ms))
-		failed = 1;
 	libfsession_set_print(NULL); /* it has been said by now */
+	backend = libfsession_backend();
+	native = libfsession_probe_backend(FSESSION_BACKEND_NATIVE) !=
+		 -EOPNOTSUPP;
+	healthy = backend == FSESSION_BACKEND_MODULE
+			  ? !err
+			  : !libfsession_probe_backend(FSESSION_BACKEND_MODULE);
+	if (healthy && wait_ms >= 0 && drain(wait_ms))
+		failed = 1;
 	loaded = libfsession_query(&query) == 0;
 
 	if (as_json) {
 		json_open(&json, NULL, '{');
-		json_health(&json, &query, loaded, !err);
+		json_health(&json, &query, loaded, healthy);
+		json_backend(&json, backend, native);
 	} else {
-		print_health(&query, loaded, !err);
+		print_health(&query, loaded, healthy);
+		print_backend(backend, native, loaded);
 	}
 	if (loaded) {
 		if (list_sessions(as_json ? &json : NULL))

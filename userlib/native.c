@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: (LGPL-2.1 OR BSD-2-Clause)
+/*
+ * The kernel's own fsession, which Linux 7.0 and later have: is it here, and
+ * attaching to it.
+ *
+ * By bpf(2) itself where libbpf before 1.7 would not pass on an attach type that
+ * it does not know.
+ */
+#include <linux/bpf.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "internal.h"
+
+/* Any function that is there to be traced, and that nobody calls. */
+#define TRY_ON "bpf_fentry_test1"
+
+/* The kernel's own error, which it should not but does let out. */
+#define ENOTSUPP 524
+
+/* What the first attempt of this process came to; under @lock. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+	bool known;
+	int err;
+	const char *why;
+	struct fsession__native_kfuncs kfuncs;
+} outcome;
+
+static int link_create(int prog_fd, uint64_t cookie)
+{
+	union bpf_attr attr;
+	int fd;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.link_create.prog_fd = prog_fd;
+	attr.link_create.attach_type = FSESSION_ATTACH_TYPE_NATIVE;
+	attr.link_create.tracing.cookie = cookie;
+	fd = syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+	return fd < 0 ? -errno : fd;
+}
+
+/* A refusal that says nothing about the kernel, and may be another next time. */
+static bool is_passing(int err)
+{
+	switch (-err) {
+	case EPERM:
+	case EACCES:
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+	case EINTR:
+	case EAGAIN:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Load and attach a program that asks whether it is at the exit. */
+static int try_program(const struct fsession__native_kfuncs *kfuncs,
+		       uint32_t target, const char **why)
+{
+	const struct bpf_insn insns[] = {
+		{
+			.code = BPF_JMP | BPF_CALL,
+			.src_reg = BPF_PSEUDO_KFUNC_CALL,
+			.imm = kfuncs->is_return,
+		},
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .expected_attach_type =
+			    (enum bpf_attach_type)FSESSION_ATTACH_TYPE_NATIVE,
+		    .attach_btf_id = target);
+	int prog, link;
+
+	prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "fsession_probe", "GPL",
+			     insns, sizeof(insns) / sizeof(insns[0]), &opts);
+	if (prog < 0) {
+		*why = "it does not load a program for its own fsession";
+		return -errno;
+	}
+	link = link_create(prog, 0);
+	close(prog);
+	if (link >= 0)
+		close(link);
+	/* Any other failure may be about that one function, which is in use. */
+	if (link == -EOPNOTSUPP || link == -ENOTSUPP) {
+		*why = "it does not attach a program to its own fsession";
+		return link;
+	}
+	return 0;
+}
+
+static int attempt(struct fsession__native_kfuncs *kfuncs, const char **why)
+{
+	unsigned int is_return_args, cookie_args, args;
+	uint32_t target;
+	int err;
+
+	*why = "its BTF cannot be read";
+	err = fsession__kernel_func("bpf_session_is_return", &kfuncs->is_return,
+				    &is_return_args);
+	if (!err)
+		err = fsession__kernel_func("bpf_session_cookie",
+					    &kfuncs->cookie, &cookie_args);
+	if (!err)
+		err = fsession__kernel_func(TRY_ON, &target, &args);
+	if (err)
+		return -EOPNOTSUPP;
+
+	/* Before 7.0 they are for kprobe sessions, and take no context. */
+	*why = "Linux 7.0 and later have it";
+	if (!kfuncs->is_return || is_return_args != 1 || !kfuncs->cookie ||
+	    cookie_args != 1)
+		return -EOPNOTSUPP;
+	*why = "it has no function to try it on";
+	if (!target)
+		return -EOPNOTSUPP;
+
+	err = try_program(kfuncs, target, why);
+	return err && !is_passing(err) ? -EOPNOTSUPP : err;
+}
+
+/*
+ * 0, or -EOPNOTSUPP where the kernel has none, or what kept us from finding out.
+ * @why, if not NULL, is then set to words for it.
+ */
+int fsession__native_probe(struct fsession__native_kfuncs *kfuncs,
+			   const char **why)
+{
+	int err;
+
+	pthread_mutex_lock(&lock);
+	if (!outcome.known) {
+		outcome.err = attempt(&outcome.kfuncs, &outcome.why);
+		outcome.known = !is_passing(outcome.err);
+	}
+	err = outcome.err;
+	if (kfuncs)
+		*kfuncs = outcome.kfuncs;
+	if (why)
+		*why = outcome.why;
+	pthread_mutex_unlock(&lock);
+	return err;
+}
+
+/* Is the program of @prog_fd attached by bpf(2)? As far as we may look. */
+static bool has_link(int prog_fd)
+{
+	struct bpf_prog_info prog = {};
+	uint32_t len = sizeof(prog), id = 0;
+
+	if (bpf_obj_get_info_by_fd(prog_fd, &prog, &len))
+		return false;
+	while (!bpf_link_get_next_id(id, &id)) {
+		int fd = bpf_link_get_fd_by_id(id), err;
+		struct bpf_link_info link = {};
+
+		if (fd < 0)
+			continue;
+		len = sizeof(link);
+		err = bpf_obj_get_info_by_fd(fd, &link, &len);
+		close(fd);
+		if (!err && link.prog_id == prog.id)
+			return true;
+	}
+	return false;
+}
+
+static int refused(unsigned int reason, int err, const char *object,
+		   const char *function)
+{
+	pr_fail("attach", object, err, "%s", libfsession_reason_string(reason));
+	if (reason == FSESSION_REASON_BUSY)
+		pr_hint("a session of the module, perhaps; look with 'fsession status' and 'grep -w %s /sys/kernel/tracing/enabled_functions'",
+			function ? function : "FUNCTION");
+	else
+		fsession__hint_reason(reason, function);
+	return err;
+}
+
+/*
+ * A link's file descriptor or a negative errno, of those that the module gives
+ * for the same. -EINVAL has two meanings: the program was not loaded as native,
+ * or, in 7.3, another user has the function's direct call. @loaded_by_us rules
+ * out the one; without it, the failure is explained only if @final.
+ */
+int fsession__native_attach(int prog_fd, const char *object,
+			    const char *function, uint64_t cookie,
+			    bool loaded_by_us, bool final)
+{
+	int fd = link_create(prog_fd, cookie);
+
+	if (fd >= 0)
+		return fd;
+	if (fd == -EINVAL && loaded_by_us)
+		fd = -EBUSY;
+
+	switch (-fd) {
+	case EINVAL:
+		if (!final)
+			break;
+		pr_fail("attach", object, fd,
+			"the program was not loaded for the kernel's own fsession, or another user has the function's ftrace direct call");
+		pr_hint("load it with FSESSION_BACKEND=native; look with 'fsession status'");
+		break;
+	case EBUSY:
+		if (has_link(prog_fd))
+			return refused(FSESSION_REASON_PROG_ATTACHED, -EALREADY,
+				       object, function);
+		return refused(FSESSION_REASON_BUSY, fd, object, function);
+	case E2BIG:
+		return refused(FSESSION_REASON_FULL, fd, object, function);
+	case EPERM:
+	case EACCES:
+		pr_fail("attach", object, fd, "not permitted to this user");
+		pr_hint("it takes CAP_BPF and CAP_PERFMON: run it as root, 'sudo ...'");
+		break;
+	case EBADF:
+		pr_fail("attach", object, fd,
+			"program file descriptor %d is not open", prog_fd);
+		break;
+	case EMFILE:
+		pr_fail("attach", object, fd,
+			"this process has no file descriptor left");
+		pr_hint("raise the limit: 'ulimit -n 65536'");
+		break;
+	default:
+		pr_fail("attach", object, fd, "the kernel refused");
+		pr_hint("'dmesg | tail' may say why; FSESSION_BACKEND=module takes the module instead");
+		break;
+	}
+	return fd;
+}
+
+/* What there is to know of link @fd, in the module's terms. */
+int fsession__native_info(int fd, struct fsession_info *info, char *name,
+			  size_t name_len)
+{
+	struct bpf_link_info link = {};
+	struct bpf_prog_info prog = {};
+	uint32_t len = sizeof(link);
+	int prog_fd, err;
+
+	if (bpf_obj_get_info_by_fd(fd, &link, &len))
+		return -errno;
+
+	memset(info, 0, sizeof(*info));
+	info->size = sizeof(*info);
+	info->id = link.id;
+	info->state = FSESSION_STATE_LIVE;
+	info->prog_id = link.prog_id;
+	info->owner_pid = getpid();
+	info->target_btf_id = link.tracing.target_btf_id;
+	info->sites = 1;
+	info->calls = FSESSION_NOT_COUNTED;
+	info->entries = FSESSION_NOT_COUNTED;
+	info->exits = FSESSION_NOT_COUNTED;
+	info->inside = FSESSION_NOT_COUNTED;
+	info->dropped = FSESSION_NOT_COUNTED;
+	info->abandoned = FSESSION_NOT_COUNTED;
+	info->misses = FSESSION_NOT_COUNTED;
+
+	prog_fd = bpf_prog_get_fd_by_id(link.prog_id);
+	if (prog_fd >= 0) {
+		len = sizeof(prog);
+		err = bpf_obj_get_info_by_fd(prog_fd, &prog, &len);
+		close(prog_fd);
+		if (!err)
+			info->misses = prog.recursion_misses;
+	}
+	if (name && name_len)
+		fsession__target_name(link.tracing.target_obj_id,
+				      link.tracing.target_btf_id, name,
+				      name_len);
+	return 0;
+}
