@@ -6,9 +6,13 @@
 
 FSESSION_TESTS=$(dirname "$0")
 . "$FSESSION_TESTS/lib.sh"
+export FSESSION_BACKEND=module
 
 modprobe fsession_testmod || die "no test module"
-status_is 137 fsession run "$progs/shapes.bpf.o" --prog on_oops --json -- \
+# The signal that the task dies of.
+signal=KILL
+[[ $(uname -m) != aarch64 ]] || signal=SEGV
+status_is $((128 + $(kill -l $signal))) fsession run "$progs/shapes.bpf.o" --prog on_oops --json -- \
 	"$tm" call fsession_test_oops 1
 json_equal "d['programs'][0]['entries']" 1 \
 	"d['programs'][0]['exits']" 0 \

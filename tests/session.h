@@ -151,6 +151,12 @@ int tm_waiting(void);
 
 /* The address of a kernel symbol, @module NULL for the kernel's own; or 0. */
 uint64_t symbol(const char *name, const char *module);
+/* The kernel's function for a system call, by its bare name. */
+#ifdef __x86_64__
+#define SYSCALL(name) "__x64_sys_" name
+#else
+#define SYSCALL(name) "__arm64_sys_" name
+#endif
 /* Is @function in available_filter_functions? */
 bool ftrace_has(const char *function);
 /* Lines of enabled_functions that name @function. */

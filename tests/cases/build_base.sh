@@ -15,13 +15,15 @@ base() {
 }
 
 # What is running serves for its own release when there is nothing else...
-mount -t tmpfs none /boot || die "cannot hide /boot"
+for dir in /boot "/lib/modules/$release"; do
+	mount -t tmpfs none "$dir" || die "cannot hide $dir"
+done
 base 0 "$release" /nonexistent
 equal "the last resort" "$(cat "$tmp/out")" /sys/kernel/btf/vmlinux
 # ...and never for another.
 base 1 9.9.9 /nonexistent
 match stderr "$(cat "$tmp/err")" 'no BTF of kernel 9\.9\.9 found'
-umount /boot
+umount /boot "/lib/modules/$release"
 
 # The target's headers or image come first, and hold the same BTF.
 base 0 "$release" "$(realpath "$build")"

@@ -369,6 +369,262 @@ CASE(coexist_post_handler_kernel, "... on a kernel function")
 }
 
 /*
+ * A kprobe in the function's body, behind the ftrace site
+ */
+
+static const struct target body_function = { "fsession_test_arg1", MODULE,
+					     call_testmod };
+
+static void body_on(const struct target *t)
+{
+	unsigned int offset;
+	char text[256];
+
+	atexit(tracing_reset);
+	/* Not every offset is that of an instruction, nor every one of these. */
+	for (offset = 16; offset < 48; offset++) {
+		snprintf(text, sizeof(text),
+			 "p:fsession_tests/fsession_event %s%s%s+%u",
+			 t->module ? t->module : "", t->module ? ":" : "",
+			 t->name, offset);
+		if (!write_file(TRACING "kprobe_events", text))
+			continue;
+		if (write_file(TRACING "events/fsession_tests/enable", "1"))
+			return;
+		tracing_reset();
+	}
+	FAIL("no kprobe in the body of %s", t->name);
+}
+
+static const struct other body_kprobe = { body_on, tracer_off, empty_trace,
+					  event_saw };
+
+CASE(coexist_kprobe_body, "a kprobe in the body of a module's function")
+{
+	check_orders(&body_kprobe, &body_function);
+}
+
+CASE(coexist_kprobe_body_kernel, "... of a kernel function")
+{
+	check_orders(&body_kprobe, &kernel_function);
+}
+
+/*
+ * A user of ftrace who lets the function continue in another (IPMODIFY)
+ */
+
+static int redirect_fd = -1;
+static unsigned int redirected;
+
+static unsigned int redirect_count(void)
+{
+	return SYS(ioctl(redirect_fd, FSESSION_TM_REDIRECTED));
+}
+
+static void redirect_open(void)
+{
+	if (redirect_fd < 0)
+		redirect_fd = SYS(open("/dev/" MODULE, O_RDWR | O_CLOEXEC));
+}
+
+static void redirect_on(const struct target *t)
+{
+	redirect_open();
+	if (ioctl(redirect_fd, FSESSION_TM_REDIRECT, t->name))
+		FAIL("redirecting %s: %s", t->name, strerror(errno));
+}
+
+static void redirect_off(const struct target *t)
+{
+	(void)t;
+	SYS(ioctl(redirect_fd, FSESSION_TM_REDIRECT, NULL));
+}
+
+static void redirect_before(const struct target *t)
+{
+	(void)t;
+	redirect_open();
+	redirected = redirect_count();
+}
+
+static void redirect_saw(const struct target *t, bool attached)
+{
+	(void)t;
+	CHECK_EQ(redirect_count() - redirected, attached ? CALLS : 0);
+}
+
+static const struct other redirection = { redirect_on, redirect_off,
+					  redirect_before, redirect_saw };
+
+static const struct target redirect_function = { "fsession_test_patched",
+						 MODULE, call_testmod };
+static const struct target redirect_kernel_function = { "cmdline_proc_show",
+							NULL, read_cmdline };
+
+CASE(coexist_redirect, "a module's function that continues in another")
+{
+	check_orders(&redirection, &redirect_function);
+}
+
+CASE(coexist_redirect_stack, "... one with arguments on the stack")
+{
+	check_orders(&redirection, &stack_function);
+}
+
+CASE(coexist_redirect_kernel, "... a kernel function")
+{
+	check_orders(&redirection, &redirect_kernel_function);
+}
+
+CASE(coexist_redirect_result,
+     "the program sees what the other function does, and who was called")
+{
+	const struct target *t = &redirect_function;
+	struct recording r = recording_start("record", t->name);
+	unsigned int round;
+
+	for (round = 0; round < 2; round++) {
+		CHECK_EQ(tm_calls(t->name, 1).ret[0], 2);
+		CHECK_EQ(r.rec->at[1].ret, 2);
+		redirect_on(t);
+		CHECK_EQ(tm_calls(t->name, 1).ret[0], 0x10001);
+		CHECK_EQ(r.rec->at[1].arg[0], 1);
+		CHECK_EQ(r.rec->at[1].ret, 0x10001);
+		CHECK_EQ(r.rec->at[1].ip, symbol(t->name, MODULE));
+		redirect_off(t);
+	}
+	CHECK_EQ(tm_calls(t->name, 1).ret[0], 2);
+	check_recorded(r.rec, 5);
+	recording_end(&r);
+}
+
+CASE(coexist_redirect_many,
+     "three redirected functions with sessions are not confused")
+{
+	static const struct target *const targets[] = {
+		&redirect_function, &stack_function, &redirect_kernel_function
+	};
+	struct recording r[3];
+	int fds[3];
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		r[i] = recording_load("record", targets[i]->name);
+		r[i].rec->only_tgid = getpid();
+		r[i].rec->salt = i;
+		/* One that comes after the redirection, and two before it. */
+		if (i)
+			r[i].fd = attach(r[i].prog_fd);
+		fds[i] = redirect_fd = -1;
+		redirect_on(targets[i]);
+		fds[i] = redirect_fd;
+		if (!i)
+			r[i].fd = attach(r[i].prog_fd);
+	}
+	redirect_before(NULL);
+	for (i = 0; i < 3; i++)
+		targets[i]->call(targets[i], r[i].prog_fd);
+	CHECK_EQ(redirect_count() - redirected, 3 * CALLS);
+	for (i = 0; i < 3; i++) {
+		check_recorded(r[i].rec, CALLS);
+		CHECK_EQ(r[i].rec->at[1].ip,
+			 symbol(targets[i]->name, targets[i]->module));
+		close(fds[i]);
+	}
+	for (i = 0; i < 3; i++)
+		targets[i]->call(targets[i], r[i].prog_fd);
+	for (i = 0; i < 3; i++) {
+		check_recorded(r[i].rec, 2 * CALLS);
+		recording_end(&r[i]);
+	}
+}
+
+CASE(coexist_redirect_and_tracer,
+     "the function tracer on a function that continues in another")
+{
+	const struct target *t = &stack_function;
+	struct recording r = recording_load("count", t->name);
+	unsigned int round;
+
+	for (round = 0; round < 2; round++) {
+		if (!round)
+			r.fd = attach(r.prog_fd);
+		function_on(t);
+		redirect_on(t);
+		if (round)
+			r.fd = attach(r.prog_fd);
+		empty_trace(t);
+		redirect_before(t);
+		tm_calls(t->name, CALLS);
+		redirect_saw(t, true);
+		tracer_saw(t, true);
+		check_recorded(r.rec, (2 * round + 1) * CALLS);
+		tracer_off(t);
+		tm_calls(t->name, CALLS);
+		check_recorded(r.rec, (2 * round + 2) * CALLS);
+		redirect_off(t);
+		recording_detach(&r);
+		drain();
+	}
+	recording_end(&r);
+}
+
+/*
+ * Where the stub is and where the functions are
+ */
+
+static void show_distance(const struct target *t)
+{
+	long long stub = symbol("fsession_stub", "fsession");
+	long long function = symbol(t->name, t->module);
+
+	REQUIRE(stub && function);
+	ktest_diag("%s: the stub is %lld KiB away", t->name,
+		   (stub - function) / 1024);
+}
+
+/*
+ * A module may lie where no call reaches the kernel, and on arm64 no call reaches
+ * the stub then: ftrace finds it by the function's ops (CALL_OPS), or by the list
+ * of them when the function has another user as well.
+ */
+CASE(coexist_distance,
+     "a kernel function and a module's at once, alone and with a tracer")
+{
+	static const struct target *const targets[] = { &module_function,
+							&kernel_function };
+	struct recording r[2];
+	uint64_t calls = 0;
+	unsigned int round, i;
+
+	for (i = 0; i < 2; i++) {
+		show_distance(targets[i]);
+		r[i] = recording_start("count", targets[i]->name);
+		r[i].rec->only_tgid = getpid();
+	}
+	for (round = 0; round < 4; round++) {
+		if (round & 1) {
+			/* Filters add up. */
+			function_on(targets[0]);
+			function_on(targets[1]);
+			empty_trace(NULL);
+		}
+		for (i = 0; i < 2; i++)
+			targets[i]->call(targets[i], r[1].prog_fd);
+		calls += CALLS;
+		for (i = 0; i < 2; i++) {
+			check_recorded(r[i].rec, calls);
+			if (round & 1)
+				CHECK_EQ(trace_lines(targets[i]->name), CALLS);
+		}
+		if (round & 1)
+			tracing_reset();
+	}
+	for (i = 0; i < 2; i++)
+		recording_end(&r[i]);
+}
+
+/*
  * Livepatch
  */
 
@@ -521,7 +777,7 @@ static void perf_on(const struct target *t)
 		.type = PERF_TYPE_SOFTWARE,
 		.size = sizeof(attr),
 		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = 200000, /* ns */
+		.sample_period = 1000000, /* ns */
 		.sample_type = PERF_SAMPLE_IP | PERF_SAMPLE_CALLCHAIN,
 	};
 
@@ -579,11 +835,19 @@ static unsigned int perf_samples(uint64_t addr, unsigned int *with)
 
 static void perf_saw(const struct target *t, bool attached)
 {
+	/* Looking it up takes long, and is sampled as well. */
+	static uint64_t addr;
 	unsigned int with = 0, samples;
 
 	if (!attached)
 		return;
-	samples = perf_samples(symbol(t->name, t->module), &with);
+	/* The calls alone may have been too fast for one. */
+	while (__atomic_load_n(&perf_ring->data_head, __ATOMIC_ACQUIRE) ==
+	       perf_ring->data_tail)
+		getppid();
+	if (!addr)
+		addr = symbol(t->name, t->module);
+	samples = perf_samples(addr, &with);
 	CHECK_OP(samples, >, 0);
 	ktest_diag("%u samples, %u of them in the function", samples, with);
 }

@@ -157,7 +157,7 @@ static void nanosleep_1s(void *rec)
 
 CASE(fexit_sleep, "upstream's: detach while a task is in nanosleep")
 {
-	struct recording r = recording_load("count", "__x64_sys_nanosleep");
+	struct recording r = recording_load("count", SYSCALL("nanosleep"));
 	int pid;
 
 	r.rec->only_tgid = ~0U;
@@ -442,13 +442,18 @@ CASE(exit_group_inside_syscall,
      "exit_group: its task dies in the system call's dispatcher",
      .flags = KTEST_LOG)
 {
+#ifdef __x86_64__
+	static const char function[] = "x64_sys_call";
+#else
+	static const char function[] = "do_el0_svc";
+#endif
 	struct recording r;
 	struct fsession_info i;
 	unsigned int n;
 
-	if (!btf_has("x64_sys_call") || !ftrace_has("x64_sys_call"))
-		SKIP("no x64_sys_call to trace");
-	r = recording_start("count", "x64_sys_call");
+	if (!btf_has(function) || !ftrace_has(function))
+		SKIP("no %s to trace", function);
+	r = recording_start("count", function);
 	for (n = 0; n < 5; n++)
 		ktest_join(ktest_fork(exit_at_once, NULL));
 	WAIT_FOR(info(r.fd).abandoned >= 5);
@@ -471,12 +476,16 @@ static void break_seccomp(void *unused)
 
 CASE(seccomp_kills_inside, "seccomp kills its task inside a traced function")
 {
+	/* 7.x calls it by another name. */
+	const char *function = btf_has("__secure_computing")
+				       ? "__secure_computing"
+				       : "__seccomp_permit_syscall";
 	struct recording r;
 	int pid, status;
 
-	if (!btf_has("__secure_computing") || !ftrace_has("__secure_computing"))
-		SKIP("__secure_computing cannot be traced here");
-	r = recording_start("count", "__secure_computing");
+	if (!btf_has(function) || !ftrace_has(function))
+		SKIP("%s cannot be traced here", function);
+	r = recording_start("count", function);
 	pid = ktest_fork(break_seccomp, NULL);
 	waitpid(pid, &status, 0);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);

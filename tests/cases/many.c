@@ -184,6 +184,27 @@ CASE(many_18_integer_on_stack, "18 on a function with a 16-byte integer there")
 	check_many("fsession_test_arg_u128_stack", 18);
 }
 
+CASE(many_3_structure_on_stack,
+     "three and a structure that leaves a register to nobody")
+{
+	check_many("fsession_test_arg_s16_last", 3);
+}
+
+CASE(many_18_gap_in_registers, "18 and a gap between the registers")
+{
+	check_many("fsession_test_arg_s128", 18);
+}
+
+CASE(many_18_gap_on_stack, "18 and a gap on the stack")
+{
+	check_many("fsession_test_arg_u128_gap", 18);
+}
+
+CASE(many_18_indirect, "18 on a function with its result in memory")
+{
+	check_many("fsession_test_indirect", 18);
+}
+
 CASE(many_3_two_registers, "three, stack arguments, two return registers")
 {
 	check_many("fsession_test_arg8_two_regs", 3);

@@ -414,7 +414,7 @@ CASE(calls_100000_threads, "the same from four threads at once")
 
 CASE(calls_100000_syscalls, "100,000 calls of a kernel function by a syscall")
 {
-	struct recording r = recording_load("count", "__x64_sys_getpgid");
+	struct recording r = recording_load("count", SYSCALL("getpgid"));
 	unsigned int i;
 
 	r.rec->only_tgid = getpid();

@@ -37,7 +37,7 @@ static void check_direct(unsigned int words)
 	bpf_object__close(obj);
 }
 
-CASE(direct_6, "the last that takes no stack: the context's seven words")
+CASE(direct_6, "six arguments: the context's seven words")
 {
 	check_direct(6);
 }
@@ -50,6 +50,16 @@ CASE(direct_7, "seven arguments: the context's eight words")
 CASE(direct_8, "eight arguments: the context's nine words")
 {
 	check_direct(8);
+}
+
+CASE(direct_9, "nine arguments: the context's ten words")
+{
+	check_direct(9);
+}
+
+CASE(direct_10, "ten arguments: the context's eleven words")
+{
+	check_direct(10);
 }
 
 CASE(direct_11, "eleven arguments: the context's twelve words")
@@ -98,9 +108,18 @@ CASE(stack_args_nmi, "stack arguments in an NMI")
 }
 
 /*
- * What the kernel's own trampoline of 6.1 cannot. A program that bpf(2) refuses
- * there is one that we attach.
+ * What the kernel's own trampoline cannot up to 6.5, on arm64 up to 6.15. A
+ * program that bpf(2) refuses there is one that we attach.
  */
+static bool native_takes_stack_arguments(void)
+{
+#ifdef __x86_64__
+	return kernel_is_at_least(6, 6);
+#else
+	return kernel_is_at_least(6, 16);
+#endif
+}
+
 CASE(stack_args_beyond_native, "where bpf(2) refuses, a session works")
 {
 	struct recording r = recording_load("count", "fsession_test_arg12");
@@ -111,13 +130,13 @@ CASE(stack_args_beyond_native, "where bpf(2) refuses, a session works")
 	load(obj);
 	link = bpf_raw_tracepoint_open(NULL, prog_fd(obj, "prog_fexit"));
 	if (link >= 0) {
-		/* 6.12 can: then it is one or the other. */
-		CHECK(kernel_is_at_least(6, 6));
+		/* Then it is one or the other. */
+		CHECK(native_takes_stack_arguments());
 		CHECK_REFUSED(r.prog_fd, EBUSY, FSESSION_REASON_BUSY);
 		close(link);
 		WAIT_FOR(!ftrace_enabled_on("fsession_test_arg12"));
 	} else {
-		CHECK(!kernel_is_at_least(6, 6));
+		CHECK(!native_takes_stack_arguments());
 	}
 	r.fd = attach(r.prog_fd);
 	tm_calls("fsession_test_arg12", 100);

@@ -14,6 +14,7 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/fs.h>
+#include <linux/ftrace.h>
 #include <linux/interrupt.h>
 #include <linux/irq_work.h>
 #include <linux/kprobes.h>
@@ -21,6 +22,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
@@ -31,6 +33,11 @@
 #endif
 
 #include "fsession_testmod.h"
+
+/* linux/ftrace.h: its name up to 6.1. */
+#ifdef ftrace_instruction_pointer_set
+#define ftrace_regs_set_instruction_pointer ftrace_instruction_pointer_set
+#endif
 
 /*
  * A target is called as its prototype says, or not at all: no inlining, no
@@ -59,10 +66,26 @@ struct fsession_test_s16 {
 	u64 b;
 };
 
+/* Aligned to 16 by what is in it, which BTF tells... */
+struct fsession_test_s128 {
+	u128_t a;
+};
+
+/* ...and by an attribute, which it does not. */
+struct fsession_test_aligned {
+	u64 a;
+	u64 b;
+} __aligned(16);
+
 struct fsession_test_s24 {
 	u64 a;
 	u64 b;
 	u64 c;
+};
+
+/* Returned in memory. */
+struct fsession_test_s32 {
+	u64 word[4];
 };
 
 /* What BPF programs look at through a typed pointer. */
@@ -144,6 +167,18 @@ TARGET u64 fsession_test_arg8(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g,
 	return SEE(a, b, c, d, e, f, g, h);
 }
 
+TARGET u64 fsession_test_arg9(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g,
+			      u64 h, u64 i)
+{
+	return SEE(a, b, c, d, e, f, g, h, i);
+}
+
+TARGET u64 fsession_test_arg10(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g,
+			       u64 h, u64 i, u64 j)
+{
+	return SEE(a, b, c, d, e, f, g, h, i, j);
+}
+
 TARGET u64 fsession_test_arg11(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g,
 			       u64 h, u64 i, u64 j, u64 k)
 {
@@ -179,6 +214,17 @@ TARGET u64 fsession_test_arg_s16(struct fsession_test_s16 a, u64 b)
 	return SEE(a.a, a.b, b);
 }
 
+/* The structure begins at an odd register, with and without a gap before it. */
+TARGET u64 fsession_test_arg_s16_odd(u64 a, struct fsession_test_s16 b, u64 c)
+{
+	return SEE(a, b.a, b.b, c);
+}
+
+TARGET u64 fsession_test_arg_s128(u64 a, struct fsession_test_s128 b, u64 c)
+{
+	return SEE(a, b.a, b.a >> 64, c);
+}
+
 /*
  * One register is left when the structure comes: x86-64 puts all of it on the
  * stack and gives the register to the argument behind it.
@@ -189,9 +235,20 @@ TARGET u64 fsession_test_arg_s16_edge(u64 a, u64 b, u64 c, u64 d, u64 e,
 	return SEE(a, b, c, d, e, f.a, f.b, g);
 }
 
-TARGET u64 fsession_test_arg_u128(u64 a, u128_t b, u64 c)
+/*
+ * Their last word is a structure, for pahole: in a function that takes none it
+ * counts a register a parameter, and gives it no BTF if that does not come out.
+ */
+TARGET u64 fsession_test_arg_u128(u64 a, u128_t b, struct fsession_test_s8 c)
 {
-	return SEE(a, b, b >> 64, c);
+	return SEE(a, b, b >> 64, c.a | (u64)(u32)c.b << 32);
+}
+
+/* The same as with the structure: no half of it in the last register. */
+TARGET u64 fsession_test_arg_u128_edge(u64 a, u64 b, u64 c, u64 d, u64 e,
+				       u128_t f, struct fsession_test_s8 g)
+{
+	return SEE(a, b, c, d, e, f, f >> 64, g.a | (u64)(u32)g.b << 32);
 }
 
 /* On the stack a 16-byte integer is aligned to 16: a word may be skipped. */
@@ -201,11 +258,41 @@ TARGET u64 fsession_test_arg_u128_stack(u64 a, u64 b, u64 c, u64 d, u64 e,
 	return SEE(a, b, c, d, e, f, g, h, h >> 64);
 }
 
-/* The same as with the structure: no half of it in the last register. */
-TARGET u64 fsession_test_arg_u128_edge(u64 a, u64 b, u64 c, u64 d, u64 e,
-				       u128_t f, u64 g)
+/*
+ * The same two where there are eight registers. AAPCS64 leaves the last of them
+ * empty then, for whatever comes.
+ */
+TARGET u64 fsession_test_arg_s16_last(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f,
+				      u64 g, struct fsession_test_s16 h, u64 i)
 {
-	return SEE(a, b, c, d, e, f, f >> 64, g);
+	return SEE(a, b, c, d, e, f, g, h.a, h.b, i);
+}
+
+TARGET u64 fsession_test_arg_u128_last(u64 a, u64 b, u64 c, u64 d, u64 e,
+				       u64 f, u64 g, u128_t h, u64 i)
+{
+	return SEE(a, b, c, d, e, f, g, h, h >> 64, i);
+}
+
+/* Behind an odd number of words on the stack, on every architecture. */
+TARGET u64 fsession_test_arg_u128_gap(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f,
+				      u64 g, u64 h, u64 i, u128_t j)
+{
+	return SEE(a, b, c, d, e, f, g, h, i, j, j >> 64);
+}
+
+TARGET u64 fsession_test_arg_s128_gap(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f,
+				      u64 g, u64 h, u64 i,
+				      struct fsession_test_s128 j)
+{
+	return SEE(a, b, c, d, e, f, g, h, i, j.a, j.a >> 64);
+}
+
+TARGET u64 fsession_test_arg_aligned(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f,
+				     u64 g, struct fsession_test_aligned h,
+				     u64 i)
+{
+	return SEE(a, b, c, d, e, f, g, h.a, h.b, i);
 }
 
 /* Shapes that nobody traces. */
@@ -301,6 +388,34 @@ TARGET u64 fsession_test_arg8_two_regs(u64 a, u64 b, u64 c, u64 d, u64 e,
 	return ret;
 }
 
+/*
+ * Returns struct fsession_test_s32, which its callers know and its BTF does not:
+ * no verifier lets a function be traced that says so. Where the result is to go
+ * the caller says in a register: on x86-64 in that of the first argument, on
+ * arm64 in x8, which is no argument's.
+ */
+#ifdef CONFIG_X86_64
+TARGET struct fsession_test_s32 *
+fsession_test_indirect(struct fsession_test_s32 *where, u64 a, u64 b)
+{
+#else
+TARGET u64 fsession_test_indirect(u64 a, u64 b)
+{
+	register struct fsession_test_s32 *where asm("x8");
+
+	asm volatile("" : "=r"(where));
+#endif
+	where->word[0] = a;
+	where->word[1] = b;
+	where->word[2] = ~a;
+	where->word[3] = ~b;
+#ifdef CONFIG_X86_64
+	return where;
+#else
+	return a;
+#endif
+}
+
 TARGET struct fsession_test_s16 fsession_test_ret_s16(u64 a, u64 b)
 {
 	return (struct fsession_test_s16){ a, b };
@@ -394,6 +509,8 @@ MODEL_WORDS(5)
 MODEL_WORDS(6)
 MODEL_WORDS(7)
 MODEL_WORDS(8)
+MODEL_WORDS(9)
+MODEL_WORDS(10)
 MODEL_WORDS(11)
 MODEL_WORDS(12)
 
@@ -417,38 +534,44 @@ static void model_s12(const u64 *w, u64 *out)
 	model_words(4, v, out);
 }
 
-static void model_edge(const u64 *w, u64 *out)
+/* Which of the caller's words are the function's, where not the first @n. */
+static void model_picked(unsigned int n, const u8 *place, const u64 *w, u64 *out)
 {
-#ifdef CONFIG_X86_64
-	/* Register 6 holds g; the stack's first two words hold f. */
-	u64 v[8] = { w[0], w[1], w[2], w[3], w[4], w[6], w[7], w[5] };
-#else
-	u64 v[8] = { w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7] };
-#endif
-	model_words(8, v, out);
+	u64 v[FSESSION_TM_WORDS];
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		v[i] = w[place[i]];
+	model_words(n, v, out);
 }
 
-static void model_arg_u128(const u64 *w, u64 *out)
-{
-#ifdef CONFIG_X86_64
-	u64 v[4] = { w[0], w[1], w[2], w[3] };
-#else
-	/* AAPCS64: a register pair begins with an even one. */
-	u64 v[4] = { w[0], w[2], w[3], w[4] };
-#endif
-	model_words(4, v, out);
-}
+#define MODEL_PICKED(name, ...)						\
+	static void model_##name(const u64 *w, u64 *out)		\
+	{								\
+		static const u8 place[] = { __VA_ARGS__ };		\
+									\
+		model_picked(ARRAY_SIZE(place), place, w, out);		\
+	}
 
-static void model_u128_stack(const u64 *w, u64 *out)
-{
 #ifdef CONFIG_X86_64
-	/* g is word 6, on the stack; word 7 is padding. */
-	u64 v[9] = { w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[8], w[9] };
+/* Register 6 holds g; the stack's first two words hold f. */
+MODEL_PICKED(s16_edge, 0, 1, 2, 3, 4, 6, 7, 5)
+MODEL_PICKED(u128_edge, 0, 1, 2, 3, 4, 6, 7, 5)
+MODEL_PICKED(aligned_odd, 0, 1, 2, 3)
+/* g is word 6, on the stack; what is not aligned follows... */
+MODEL_PICKED(s16_last, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
 #else
-	u64 v[9] = { w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[8], w[9] };
+MODEL_PICKED(s16_edge, 0, 1, 2, 3, 4, 5, 6, 7)
+/* AAPCS64: a register pair begins with an even one. */
+MODEL_PICKED(u128_edge, 0, 1, 2, 3, 4, 6, 7, 8)
+MODEL_PICKED(aligned_odd, 0, 2, 3, 4)
+/* Register 8 is not used. The stack begins at word 8... */
+MODEL_PICKED(s16_last, 0, 1, 2, 3, 4, 5, 6, 8, 9, 10)
 #endif
-	model_words(9, v, out);
-}
+/* ...and so does what is aligned, on both. */
+MODEL_PICKED(u128_stack, 0, 1, 2, 3, 4, 5, 6, 8, 9)
+MODEL_PICKED(u128_last, 0, 1, 2, 3, 4, 5, 6, 8, 9, 10)
+MODEL_PICKED(u128_gap, 0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11)
 
 static void model_arg8_two_regs(const u64 *w, u64 *out)
 {
@@ -477,6 +600,14 @@ static void model_pair(const u64 *w, u64 *out)
 	out[1] = w[1];
 }
 
+static void model_indirect(const u64 *w, u64 *out)
+{
+	out[0] = w[0];
+	out[1] = w[1];
+	out[2] = ~w[0];
+	out[3] = ~w[1];
+}
+
 static void model_nested(const u64 *w, u64 *out)
 {
 	out[0] = w[0] * (w[0] + 1) / 2;
@@ -495,6 +626,7 @@ struct target {
 	unsigned int ret_bits;	/* of the return value; 0 for nothing to check */
 	bool sleeps;
 	bool needs_scratch;	/* word 0 is a pointer that is followed */
+	bool indirect;		/* returns struct fsession_test_s32 */
 };
 
 #define T(func, mod, bits, ...)						\
@@ -511,18 +643,27 @@ static const struct target targets[] = {
 	T(arg6, model_6, 64),
 	T(arg7, model_7, 64),
 	T(arg8, model_8, 64),
+	T(arg9, model_9, 64),
+	T(arg10, model_10, 64),
 	T(arg11, model_11, 64),
 	T(arg12, model_12, 64),
 	T(arg_narrow, model_narrow, 64),
 	T(arg_s8, model_2, 64),
 	T(arg_s12, model_s12, 64),
 	T(arg_s16, model_3, 64),
-	T(arg_s16_edge, model_edge, 64),
-	T(arg_u128_edge, model_edge, 64),
+	T(arg_s16_odd, model_4, 64),
+	T(arg_s128, model_aligned_odd, 64),
+	T(arg_s16_edge, model_s16_edge, 64),
+	T(arg_u128_edge, model_u128_edge, 64),
+	T(arg_s16_last, model_s16_last, 64),
+	T(arg_u128_last, model_u128_last, 64),
+	T(arg_u128_gap, model_u128_gap, 64),
+	T(arg_s128_gap, model_u128_gap, 64),
+	T(arg_aligned, model_u128_last, 64),
 	T(arg8_two_regs, model_arg8_two_regs, 128),
 	T(patched, NULL, 0),
 	{ .name = "bpf_fentry_test5", .fn = bpf_fentry_test5 },
-	T(arg_u128, model_arg_u128, 64),
+	T(arg_u128, model_aligned_odd, 64),
 	T(arg_u128_stack, model_u128_stack, 64),
 	T(notrace, NULL, 0),
 	T(void, NULL, 0, .needs_scratch = true),
@@ -534,6 +675,7 @@ static const struct target targets[] = {
 	T(u128, model_pair, 128),
 	T(two_regs, model_pair, 128),
 	T(ret_s16, model_pair, 128),
+	T(indirect, model_indirect, 256, .indirect = true),
 	T(nested, model_nested, 64),
 	T(outer, model_outer, 64),
 	T(sleep, NULL, 0, .sleeps = true),
@@ -548,6 +690,61 @@ static const struct target targets[] = {
 
 typedef u128_t (*any_fn)(u64, u64, u64, u64, u64, u64,
 			 u64, u64, u64, u64, u64, u64);
+typedef struct fsession_test_s32 (*indirect_fn)(u64, u64, u64, u64, u64, u64,
+						u64, u64, u64, u64, u64, u64);
+
+/*
+ * The registers that a function has to leave as they were, but for the frame
+ * pointer, which unwinding needs. A variable that is given one stays in it, since
+ * the compiler has nothing better to do with it around a call.
+ */
+#ifdef CONFIG_X86_64
+#define KEPT_REGISTERS(R)						\
+	R(rbx, 1) R(r12, 2) R(r13, 3) R(r14, 4) R(r15, 5)
+#else
+#define KEPT_REGISTERS(R)						\
+	R(x19, 1) R(x20, 2) R(x21, 3) R(x22, 4) R(x23, 5) R(x24, 6)	\
+	R(x25, 7) R(x26, 8) R(x27, 9) R(x28, 10)
+#endif
+#define KEPT_VALUE(n)	(0x4e9700000000UL + 0x1111 * (n))
+#define KEPT_DECLARE(reg, n)						\
+	register unsigned long kept_##reg asm(#reg) = KEPT_VALUE(n);
+#define KEPT_SET(reg, n)	asm volatile("" : "+r"(kept_##reg));
+#define KEPT_CHECK(reg, n)						\
+	asm volatile("" : "+r"(kept_##reg));				\
+	changed |= kept_##reg ^ KEPT_VALUE(n);
+
+/* Returns whether a register was changed that was to be kept. */
+static noinline __nocfi bool call_words(const struct target *target,
+					const u64 *w, u64 *ret)
+{
+	unsigned long changed = 0;
+	KEPT_REGISTERS(KEPT_DECLARE)
+	u128_t pair;
+
+	KEPT_REGISTERS(KEPT_SET)
+	pair = ((any_fn)target->fn)(w[0], w[1], w[2], w[3], w[4], w[5],
+				    w[6], w[7], w[8], w[9], w[10], w[11]);
+	KEPT_REGISTERS(KEPT_CHECK)
+	ret[0] = pair;
+	ret[1] = pair >> 64;
+	return changed;
+}
+
+static noinline __nocfi bool call_indirect(const struct target *target,
+					   const u64 *w, u64 *ret)
+{
+	unsigned long changed = 0;
+	KEPT_REGISTERS(KEPT_DECLARE)
+	struct fsession_test_s32 s;
+
+	KEPT_REGISTERS(KEPT_SET)
+	s = ((indirect_fn)target->fn)(w[0], w[1], w[2], w[3], w[4], w[5],
+				      w[6], w[7], w[8], w[9], w[10], w[11]);
+	KEPT_REGISTERS(KEPT_CHECK)
+	memcpy(ret, &s, sizeof(s));
+	return changed;
+}
 
 struct run {
 	struct fsession_tm_call *call;
@@ -580,19 +777,23 @@ static void look_around(struct surroundings *s)
 	s->bpf_ctx = current->bpf_ctx;
 }
 
-static u64 low_bits(u64 value, unsigned int bits)
+/* Are the first @bits the same? */
+static bool same_bits(const u64 *a, const u64 *b, unsigned int bits)
 {
-	return bits >= 64 ? value : value & ((1ULL << bits) - 1);
+	for (; bits >= 64; bits -= 64)
+		if (*a++ != *b++)
+			return false;
+	return !bits || !((*a ^ *b) & (BIT_ULL(bits) - 1));
 }
 
-static __nocfi void call_once(struct run *run)
+static void call_once(struct run *run)
 {
 	struct fsession_tm_call *call = run->call;
 	const struct target *target = run->target;
+	u64 w[FSESSION_TM_WORDS], out[FSESSION_TM_RETURNED] = {};
 	struct surroundings before, after;
-	u64 w[FSESSION_TM_WORDS], out[2] = {};
 	unsigned int i;
-	u128_t ret;
+	bool changed;
 
 	memcpy(w, call->args, sizeof(w));
 	for (i = 0; i < ARRAY_SIZE(w); i++)
@@ -603,20 +804,19 @@ static __nocfi void call_once(struct run *run)
 
 	memset(&before, 0, sizeof(before));
 	memset(&after, 0, sizeof(after));
+	memset(call->ret, 0, sizeof(call->ret));
 	look_around(&before);
-	ret = ((any_fn)target->fn)(w[0], w[1], w[2], w[3], w[4], w[5],
-				   w[6], w[7], w[8], w[9], w[10], w[11]);
+	if (target->indirect)
+		changed = call_indirect(target, w, call->ret);
+	else
+		changed = call_words(target, w, call->ret);
 	look_around(&after);
 
-	call->ret[0] = ret;
-	call->ret[1] = ret >> 64;
-	if (memcmp(&before, &after, sizeof(before)))
+	if (changed || memcmp(&before, &after, sizeof(before)))
 		call->leaks++;
 	if (target->model) {
 		target->model(w, out);
-		if (low_bits(call->ret[0], target->ret_bits) !=
-			    low_bits(out[0], target->ret_bits) ||
-		    (target->ret_bits > 64 && call->ret[1] != out[1]))
+		if (!same_bits(call->ret, out, target->ret_bits))
 			call->bad++;
 	}
 	run->done++;
@@ -897,7 +1097,6 @@ out:
  * as ftrace is concerned (IPMODIFY).
  */
 struct probe {
-	struct mutex mutex;
 	bool registered;
 	struct kprobe kprobe;
 	atomic_t pre;
@@ -926,16 +1125,12 @@ static void probe_remove(struct probe *probe)
 	probe->registered = false;
 }
 
-static int probe_add(struct probe *probe, const char __user *name)
+static int probe_add(struct probe *probe, const char *name)
 {
-	long len = strncpy_from_user(probe->name, name, sizeof(probe->name));
 	int err;
 
-	if (len < 0)
-		return len;
-	if (len == sizeof(probe->name))
-		return -ENAMETOOLONG;
 	memset(&probe->kprobe, 0, sizeof(probe->kprobe));
+	strscpy(probe->name, name, sizeof(probe->name));
 	probe->kprobe.symbol_name = probe->name;
 	probe->kprobe.pre_handler = probe_pre;
 	probe->kprobe.post_handler = probe_post;
@@ -946,41 +1141,164 @@ static int probe_add(struct probe *probe, const char __user *name)
 	return err;
 }
 
-static long testmod_probe(struct probe *probe, unsigned int cmd,
-			  const char __user *name)
+static long probe_hits(struct probe *probe)
 {
+	int post = atomic_read(&probe->post);
+
+	/* One handler without the other: no number is right. */
+	return post == atomic_read(&probe->pre) ? post : -EIO;
+}
+
+/*
+ * A user of ftrace who lets a function continue in another one (IPMODIFY), which
+ * livepatch is where there is livepatch.
+ */
+static atomic_t redirected = ATOMIC_INIT(0);	/* calls that came there */
+
+TARGET notrace u64 instead_of_patched(u64 a)
+{
+	atomic_inc(&redirected);
+	return a + 0x10000;
+}
+
+/* What the other computes as well, from the same words. */
+TARGET notrace u64 instead_of_arg12(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f,
+				    u64 g, u64 h, u64 i, u64 j, u64 k, u64 l)
+{
+	atomic_inc(&redirected);
+	return SEE(a, b, c, d, e, f, g, h, i, j, k, l);
+}
+
+TARGET notrace int instead_of_cmdline(struct seq_file *m, void *v)
+{
+	atomic_inc(&redirected);
+	seq_puts(m, "this has been redirected\n");
+	return 0;
+}
+
+static const struct redirection {
+	const char *name;
+	void *instead;
+} redirections[] = {
+	{ "fsession_test_patched", instead_of_patched },
+	{ "fsession_test_arg12", instead_of_arg12 },
+	{ "cmdline_proc_show", instead_of_cmdline },
+};
+
+struct redirect {
+	const struct redirection *to;	/* NULL: not registered */
+	struct ftrace_ops ops;
+};
+
+static void notrace redirect_call(unsigned long ip, unsigned long parent_ip,
+				  struct ftrace_ops *ops,
+				  struct ftrace_regs *fregs)
+{
+	struct redirect *redirect = container_of(ops, struct redirect, ops);
+
+	ftrace_regs_set_instruction_pointer(fregs,
+			(unsigned long)redirect->to->instead);
+}
+
+static void redirect_remove(struct redirect *redirect)
+{
+	if (!redirect->to)
+		return;
+	unregister_ftrace_function(&redirect->ops);
+	ftrace_free_filter(&redirect->ops);
+	redirect->to = NULL;
+}
+
+static int redirect_add(struct redirect *redirect, const char *name)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(redirections); i++)
+		if (!strcmp(redirections[i].name, name))
+			redirect->to = &redirections[i];
+	if (!redirect->to)
+		return -ENOENT;
+	memset(&redirect->ops, 0, sizeof(redirect->ops));
+	redirect->ops.func = redirect_call;
+	redirect->ops.flags = FTRACE_OPS_FL_IPMODIFY;
+	err = ftrace_set_filter(&redirect->ops, (char *)redirect->to->name,
+				strlen(name), 1);
+	if (!err)
+		err = register_ftrace_function(&redirect->ops);
+	if (err) {
+		ftrace_free_filter(&redirect->ops);
+		redirect->to = NULL;
+	}
+	return err;
+}
+
+/*
+ * The device
+ */
+
+struct file_data {
+	struct mutex mutex;
+	struct probe probe;
+	struct redirect redirect;
+};
+
+/* FSESSION_TM_PROBE and FSESSION_TM_REDIRECT, and what counts for them. */
+static long testmod_intrude(struct file_data *data, unsigned int cmd,
+			    const char __user *arg)
+{
+	char name[64] = "";
 	long ret = 0;
 
-	mutex_lock(&probe->mutex);
-	if (cmd == FSESSION_TM_PROBED) {
-		ret = atomic_read(&probe->post);
-		/* One handler without the other: no number is right. */
-		if (ret != atomic_read(&probe->pre))
-			ret = -EIO;
-	} else {
-		probe_remove(probe);
-		if (name)
-			ret = probe_add(probe, name);
+	if (arg) {
+		ret = strncpy_from_user(name, arg, sizeof(name));
+		if (ret < 0)
+			return ret;
+		if (ret == sizeof(name))
+			return -ENAMETOOLONG;
+		ret = 0;
 	}
-	mutex_unlock(&probe->mutex);
+	mutex_lock(&data->mutex);
+	switch (cmd) {
+	case FSESSION_TM_PROBE:
+		probe_remove(&data->probe);
+		if (arg)
+			ret = probe_add(&data->probe, name);
+		break;
+	case FSESSION_TM_PROBED:
+		ret = probe_hits(&data->probe);
+		break;
+	case FSESSION_TM_REDIRECT:
+		redirect_remove(&data->redirect);
+		if (arg)
+			ret = redirect_add(&data->redirect, name);
+		break;
+	case FSESSION_TM_REDIRECTED:
+		ret = atomic_read(&redirected);
+		break;
+	}
+	mutex_unlock(&data->mutex);
 	return ret;
 }
 
 static int testmod_open(struct inode *inode, struct file *file)
 {
-	struct probe *probe = kzalloc(sizeof(*probe), GFP_KERNEL);
+	struct file_data *data = kzalloc(sizeof(*data), GFP_KERNEL);
 
-	if (!probe)
+	if (!data)
 		return -ENOMEM;
-	mutex_init(&probe->mutex);
-	file->private_data = probe;
+	mutex_init(&data->mutex);
+	file->private_data = data;
 	return 0;
 }
 
 static int testmod_release(struct inode *inode, struct file *file)
 {
-	probe_remove(file->private_data);
-	kfree(file->private_data);
+	struct file_data *data = file->private_data;
+
+	probe_remove(&data->probe);
+	redirect_remove(&data->redirect);
+	kfree(data);
 	return 0;
 }
 
@@ -997,9 +1315,12 @@ static long testmod_ioctl(struct file *file, unsigned int cmd,
 	case FSESSION_TM_WAITING:
 		return atomic_read(&waiting);
 	case FSESSION_TM_PROBE:
+	case FSESSION_TM_REDIRECT:
+		return testmod_intrude(file->private_data, cmd,
+				       (const char __user *)arg);
 	case FSESSION_TM_PROBED:
-		return testmod_probe(file->private_data, cmd,
-				     (const char __user *)arg);
+	case FSESSION_TM_REDIRECTED:
+		return testmod_intrude(file->private_data, cmd, NULL);
 	default:
 		return -ENOTTY;
 	}

@@ -13,6 +13,7 @@
 
 #define FSESSION_TM_WORDS	12
 #define FSESSION_TM_SCRATCH	8
+#define FSESSION_TM_RETURNED	4
 
 /* Where the calls are made from. */
 enum fsession_tm_context {
@@ -39,11 +40,12 @@ enum fsession_tm_context {
  * @reserved:	0
  * @count:	[in] calls to make [out] calls made
  * @scratch:	[in, out] FSESSION_TM_SCRATCH words of memory for the function
- * @ret:	[out] both return registers after the last call
+ * @ret:	[out] both return registers after the last call, or all words of
+ *		what it returned in memory (fsession_test_indirect)
  * @bad:	[out] calls whose result was not what the function computes
  * @leaks:	[out] calls that returned with another preemption count,
- *		interrupt state, RCU nesting or BPF context than they were
- *		made with
+ *		interrupt state, RCU nesting, BPF context or register that is
+ *		to be kept than they were made with
  * @seen:	[out] argument words that the function itself saw in the last
  *		call (functions named fsession_test_arg*)
  *
@@ -59,7 +61,7 @@ struct fsession_tm_call {
 	__u32 reserved;
 	__u64 count;
 	__u64 scratch[FSESSION_TM_SCRATCH];
-	__u64 ret[2];
+	__u64 ret[FSESSION_TM_RETURNED];
 	__u64 bad;
 	__u64 leaks;
 	__u64 seen[FSESSION_TM_WORDS];
@@ -77,6 +79,15 @@ struct fsession_tm_call {
 #define FSESSION_TM_PROBE	_IO('F', 0x93)
 /* Returns how often it was hit. */
 #define FSESSION_TM_PROBED	_IO('F', 0x94)
+/*
+ * Have ftrace continue in another function when that of this name is called (a
+ * user pointer; NULL for none), until told otherwise or the file is closed. For
+ * fsession_test_patched, fsession_test_arg12 and cmdline_proc_show. The first
+ * then returns its argument + 0x10000, the second what it ever does.
+ */
+#define FSESSION_TM_REDIRECT	_IO('F', 0x95)
+/* Returns how many calls of all of them came to the other function. */
+#define FSESSION_TM_REDIRECTED	_IO('F', 0x96)
 
 /* One step of what the functions of many arguments compute from their words. */
 static inline __u64 fsession_tm_mix(__u64 hash, __u64 word)

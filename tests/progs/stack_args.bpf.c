@@ -30,5 +30,7 @@ struct stack_args stack_args;
 PROGRAM(6, 7)
 PROGRAM(7, 8)
 PROGRAM(8, 9)
+PROGRAM(9, 10)
+PROGRAM(10, 11)
 PROGRAM(11, 12)
 PROGRAM(12, 12)
