@@ -58,7 +58,7 @@ static __no_sanitize_address notrace void abandon(struct fsession_frame *frame)
 	frame->list = NULL;
 	frame->guard = 0;
 	for (i = 0; i < list->n; i++) {
-		struct fsession_session *s = list->entry[i].session;
+		struct fsession_session *s = list->session[i];
 
 		if (ran & BIT_ULL(i))
 			atomic64_inc(&s->abandoned);

@@ -12,6 +12,7 @@
 #include <linux/filter.h>
 #include <linux/ftrace.h>
 #include <linux/sched.h>
+#include <linux/sysfs.h>
 
 /* linux/bpf.h */
 
@@ -108,6 +109,19 @@ static __always_inline bool fsession_rcu_watching(void)
 #else
 	return rcu_is_watching();
 #endif
+}
+
+/* linux/sysfs.h: reads a file that says so itself; the caller minds its size. */
+static inline ssize_t fsession_bin_read(struct bin_attribute *attr, char *buf,
+					loff_t from, size_t len)
+{
+#ifdef HAVE_BIN_READ_NEW
+	if (attr->read_new)
+		return attr->read_new(NULL, NULL, attr, buf, from, len);
+#endif
+	if (!attr->read)
+		return -EIO;
+	return attr->read(NULL, NULL, attr, buf, from, len);
 }
 
 /* trace/events/sched.h: arguments of the sched_process_exit tracepoint. */

@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -32,6 +33,7 @@ union ioctl_arg {
 	u32 size;
 	struct fsession_query query;
 	struct fsession_attach attach;
+	struct fsession_attach_multi multi;
 	struct fsession_info info;
 	struct fsession_drain drain;
 };
@@ -52,7 +54,7 @@ static long op_query(struct file *file, void *arg)
 		return -EINVAL;
 	q->abi_version = FSESSION_ABI_VERSION;
 	q->max_sessions = FSESSION_MAX_SESSIONS;
-	q->features = FSESSION_FEATURE_ATTACH;
+	q->features = FSESSION_FEATURE_ATTACH | FSESSION_FEATURE_MULTI;
 	fsession_session_count(&q->live, &q->draining);
 	q->btf_base_size = fsession_btf_base.size;
 	q->btf_base_hash = fsession_btf_base.hash;
@@ -75,23 +77,40 @@ static struct bpf_prog *get_prog(int fd, enum fsession_reason *reason)
 	return prog;
 }
 
-static struct fsession_session *attach(const struct fsession_attach *a,
+/*
+ * Makes @fd the session's, or gives up both, and says why. A descriptor is taken
+ * before anything is attached.
+ */
+static long install(int fd, struct fsession_session *s)
+{
+	struct file *file;
+
+	file = anon_inode_getfile("[fsession]", &session_fops, s, O_RDONLY);
+	if (IS_ERR(file)) {
+		fsession_session_detach(s);
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	fd_install(fd, file);
+	return fd;
+}
+
+static struct fsession_session *attach(const struct fsession_attach *arg,
+				       struct fsession_attachment *a,
 				       enum fsession_reason *reason)
 {
+	struct bpf_prog *prog = get_prog(arg->prog_fd, reason);
 	struct fsession_session *s;
-	struct fsession_target t = {};
-	struct bpf_prog *prog;
 	int err;
 
-	prog = get_prog(a->prog_fd, reason);
 	if (IS_ERR(prog))
 		return ERR_CAST(prog);
-	err = fsession_target_resolve(prog, &t, reason);
+	a->target[0].attach_cookie = arg->attach_cookie;
+	err = fsession_target_resolve(prog, a, reason);
 	if (err)
 		s = ERR_PTR(err);
 	else
-		s = fsession_session_attach(prog, a->attach_cookie, &t, reason);
-	fsession_target_release(&t);
+		s = fsession_session_attach(prog, a, reason);
 	bpf_prog_put(prog);
 	return s;
 }
@@ -99,44 +118,154 @@ static struct fsession_session *attach(const struct fsession_attach *a,
 static long op_attach(struct file *file, void *arg)
 {
 	enum fsession_reason reason = FSESSION_REASON_NONE;
-	struct fsession_attach *a = arg;
+	struct fsession_attach *user = arg;
+	struct fsession_attachment *a;
 	struct fsession_session *s;
-	struct file *session_file;
 	int fd;
 
-	if (a->flags || a->reason)
+	if (user->flags || user->reason)
 		return -EINVAL;
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	s = attach(a, &reason);
+	a = fsession_attachment_new(1);
+	s = a ? attach(user, a, &reason) : ERR_PTR(-ENOMEM);
+	fsession_attachment_free(a);
 	if (IS_ERR(s)) {
-		a->reason = reason;
+		user->reason = reason;
 		put_unused_fd(fd);
 		return PTR_ERR(s);
 	}
-	session_file = anon_inode_getfile("[fsession]", &session_fops, s,
-					  O_RDONLY);
-	if (IS_ERR(session_file)) {
-		fsession_session_detach(s);
-		put_unused_fd(fd);
-		return PTR_ERR(session_file);
+	return install(fd, s);
+}
+
+/* Targets that are copied from and to the caller at a time. */
+#define CHUNK	64
+
+static int get_targets(struct fsession_attachment *a,
+		       const struct fsession_target_desc __user *user)
+{
+	struct fsession_target_desc *desc;
+	u32 i, n, from;
+	int err = 0;
+
+	desc = kmalloc_array(CHUNK, sizeof(*desc), GFP_KERNEL);
+	if (!desc)
+		return -ENOMEM;
+	for (from = 0; !err && from < a->nr; from += n) {
+		n = min_t(u32, a->nr - from, CHUNK);
+		if (copy_from_user(desc, user + from, n * sizeof(*desc))) {
+			err = -EFAULT;
+			break;
+		}
+		for (i = 0; i < n; i++) {
+			struct fsession_target *t = &a->target[from + i];
+
+			if (desc[i].status || desc[i].reason ||
+			    desc[i].reserved)
+				err = -EINVAL;
+			t->func = desc[i].addr;
+			t->attach_cookie = desc[i].attach_cookie;
+			t->btf_id = desc[i].btf_id;
+		}
+		cond_resched();
+		if (fatal_signal_pending(current))
+			err = -EINTR;
 	}
-	fd_install(fd, session_file);
-	return fd;
+	kfree(desc);
+	return err;
+}
+
+static int put_statuses(const struct fsession_attachment *a,
+			struct fsession_target_desc __user *user)
+{
+	u32 i;
+
+	for (i = 0; i < a->nr; i++, user++) {
+		const struct fsession_target *t = &a->target[i];
+
+		cond_resched();
+		/* They were 0 on the way in. */
+		if (t->status && (put_user(t->status, &user->status) ||
+				  put_user((u32)t->reason, &user->reason)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static struct fsession_session *
+attach_multi(struct fsession_attach_multi *arg, struct fsession_attachment *a,
+	     enum fsession_reason *reason)
+{
+	struct fsession_target_desc __user *user = u64_to_user_ptr(arg->targets);
+	struct bpf_prog *prog;
+	struct fsession_session *s;
+	int err;
+
+	a->skip = arg->flags & FSESSION_MULTI_SKIP;
+	err = get_targets(a, user);
+	if (err)
+		return ERR_PTR(err);
+	prog = get_prog(arg->prog_fd, reason);
+	if (IS_ERR(prog))
+		return ERR_CAST(prog);
+	err = fsession_target_resolve_multi(prog, a, reason);
+	if (err)
+		s = ERR_PTR(err);
+	else
+		s = fsession_session_attach(prog, a, reason);
+	bpf_prog_put(prog);
+	if (put_statuses(a, user)) {
+		if (!IS_ERR(s))
+			fsession_session_detach(s);
+		*reason = FSESSION_REASON_NONE;
+		s = ERR_PTR(-EFAULT);
+	}
+	if (!IS_ERR(s))
+		arg->attached = s->targets->attached;
+	return s;
+}
+
+static long op_attach_multi(struct file *file, void *arg)
+{
+	enum fsession_reason reason = FSESSION_REASON_NONE;
+	struct fsession_attach_multi *user = arg;
+	struct fsession_attachment *a;
+	struct fsession_session *s;
+	int fd;
+
+	if ((user->flags & ~FSESSION_MULTI_SKIP) || user->reason ||
+	    user->attached || !user->targets || !user->count)
+		return -EINVAL;
+	if (user->count > FSESSION_MAX_TARGETS)
+		return -E2BIG;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	a = fsession_attachment_new(user->count);
+	s = a ? attach_multi(user, a, &reason) : ERR_PTR(-ENOMEM);
+	fsession_attachment_free(a);
+	if (IS_ERR(s)) {
+		user->reason = reason;
+		put_unused_fd(fd);
+		return PTR_ERR(s);
+	}
+	return install(fd, s);
 }
 
 /*
- * Fills in @info for @s. The name is copied, to be put to the caller when the
- * mutex is free: a page fault in there may take for ever.
+ * Fills in @info for @s. Name and targets are kept, to be put to the caller when
+ * the mutex is free: a page fault in there may take for ever.
  */
-static char *read_info(struct fsession_session *s, struct fsession_info *info)
+static char *read_info(struct fsession_session *s, struct fsession_info *info,
+		       struct fsession_targets **targets)
 {
 	lockdep_assert_held(&fsession_mutex);
 	fsession_session_read(s, info);
-	info->target_addr = 0;
-	if (s->site && capable(CAP_SYSLOG))
-		info->target_addr = s->site->func;
+	if (!capable(CAP_SYSLOG))
+		info->target_addr = 0;
+	refcount_inc(&s->targets->ref);
+	*targets = s->targets;
 	return kstrdup(s->name, GFP_KERNEL);
 }
 
@@ -154,13 +283,41 @@ static long put_name(struct fsession_info *info, const char *name)
 	return 0;
 }
 
+/* As many as there is room for. */
+static long put_targets(struct fsession_info *info,
+			const struct fsession_targets *targets)
+{
+	struct fsession_target_desc __user *user = u64_to_user_ptr(info->targets);
+	bool show = capable(CAP_SYSLOG);
+	u32 i, room = info->target_count;
+
+	info->target_count = targets->nr;
+	for (i = 0; i < min(room, targets->nr); i++) {
+		const struct fsession_told *told = &targets->told[i];
+		const struct fsession_target_desc desc = {
+			.addr = show ? told->func : 0,
+			.attach_cookie = told->attach_cookie,
+			.btf_id = told->btf_id,
+			.status = told->status,
+		};
+
+		if (copy_to_user(&user[i], &desc, sizeof(desc)))
+			return -EFAULT;
+		cond_resched();
+	}
+	return room && room < targets->nr ? -ENOSPC : 0;
+}
+
 /* @s is the session of a session file, or NULL to go by info->id. */
 static long do_info(struct fsession_session *s, struct fsession_info *info)
 {
+	struct fsession_targets *targets = NULL;
 	char *name = NULL;
-	long err;
+	long err, ret;
 
-	if (info->reserved || (!info->name_len && info->name))
+	if (info->reserved || info->reserved2 ||
+	    (!info->name_len && info->name) ||
+	    !info->target_count != !info->targets)
 		return -EINVAL;
 	err = mutex_lock_interruptible(&fsession_mutex);
 	if (err)
@@ -169,15 +326,19 @@ static long do_info(struct fsession_session *s, struct fsession_info *info)
 		s = fsession_session_find(info->id,
 					  info->flags & FSESSION_INFO_NEXT);
 	if (s)
-		name = read_info(s, info);
+		name = read_info(s, info, &targets);
 	mutex_unlock(&fsession_mutex);
 	if (!s)
 		return -ENOENT;
-	if (!name)
-		return -ENOMEM;
-	err = put_name(info, name);
+	ret = -ENOMEM;
+	if (name) {
+		ret = put_name(info, name);
+		err = put_targets(info, targets);
+		ret = ret ?: err;
+	}
 	kfree(name);
-	return err;
+	fsession_targets_put(targets);
+	return ret;
 }
 
 static long op_device_info(struct file *file, void *arg)
@@ -210,6 +371,8 @@ static long op_drain(struct file *file, void *arg)
 static const struct ioctl_op device_ops[] = {
 	OP(FSESSION_IOC_QUERY, fsession_query, version, op_query),
 	OP(FSESSION_IOC_ATTACH, fsession_attach, attach_cookie, op_attach),
+	OP(FSESSION_IOC_ATTACH_MULTI, fsession_attach_multi, attached,
+	   op_attach_multi),
 	OP(FSESSION_IOC_INFO, fsession_info, reserved, op_device_info),
 	OP(FSESSION_IOC_DRAIN, fsession_drain, draining, op_drain),
 };
@@ -257,7 +420,8 @@ static long do_ioctl(struct file *file, const struct ioctl_op *ops, int n,
 	ret = op->fn(file, &arg);
 	if (copy_to_user(user, &arg, min(size, op->size))) {
 		/* The session is the caller's already; it has the number. */
-		if (ret >= 0 && cmd == FSESSION_IOC_ATTACH)
+		if (ret >= 0 && (cmd == FSESSION_IOC_ATTACH ||
+				 cmd == FSESSION_IOC_ATTACH_MULTI))
 			return ret;
 		return -EFAULT;
 	}
@@ -298,6 +462,8 @@ static void session_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "hits:\t%llu\n", info.entries);
 	seq_printf(m, "misses:\t%llu\n", info.misses);
 	seq_printf(m, "inside:\t%llu\n", info.inside);
+	if (s->targets->nr > 1)
+		seq_printf(m, "sites:\t%u\n", info.sites);
 }
 #endif
 

@@ -9,6 +9,11 @@
  * right by whoever put it there; but then that address does not tell which
  * function was called. So ftrace asks before such a user comes, or when we come
  * to such a user, and the site then calls a shared stub, whose number does.
+ *
+ * A registration has one address for all of its functions, so one that is to call
+ * a shared stub needs a registration of its own. When we come, that is arranged
+ * for. When the other user comes it is too late for a registration of many, and
+ * the other user is refused.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -17,6 +22,7 @@
 #include <linux/delay.h>
 #include <linux/ftrace.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "fsession.h"
@@ -32,7 +38,9 @@ enum direct_state { DIRECT_STEADY, DIRECT_CHANGING, DIRECT_GOING };
  */
 struct fsession_direct {
 	struct ftrace_ops ops;
-	unsigned long ip;
+	struct list_head node;	/* fsession_reg.directs */
+	u32 nr;			/* functions */
+	unsigned long ip;	/* the first */
 	unsigned long addr;	/* the stub that the site calls */
 	int shared;		/* number of the shared stub, or -1 */
 	bool want_shared;
@@ -80,6 +88,10 @@ static int move_to_shared(struct fsession_direct *direct)
 
 	if (direct->shared >= 0)
 		return 0;
+	if (direct->nr > 1) {
+		pr_warn_ratelimited("a livepatch, or a kprobe with a post_handler, is refused on a function that one session traces together with others\n");
+		return -EBUSY;
+	}
 	err = shared_get(direct);
 	if (err)
 		return err;
@@ -126,7 +138,8 @@ static int share_ipmodify(FSESSION_OPS_FUNC_ARGS)
 }
 
 /* One attempt; -EAGAIN when it takes a shared stub. */
-static struct fsession_direct *try_attach(unsigned long ip, bool shared)
+static struct fsession_direct *try_attach(unsigned long *ips, u32 nr,
+					  bool shared)
 {
 	struct fsession_direct *direct;
 	int err;
@@ -134,11 +147,12 @@ static struct fsession_direct *try_attach(unsigned long ip, bool shared)
 	direct = kzalloc(sizeof(*direct), GFP_KERNEL_ACCOUNT);
 	if (!direct)
 		return ERR_PTR(-ENOMEM);
-	direct->ip = ip;
+	direct->nr = nr;
+	direct->ip = ips[0];
 	direct->addr = (unsigned long)fsession_stub;
 	direct->shared = -1;
 	direct->ops.ops_func = share_ipmodify;
-	err = ftrace_set_filter_ip(&direct->ops, ip, 0, 1);
+	err = ftrace_set_filter_ips(&direct->ops, ips, nr, 0, 1);
 	if (err) {
 		if (err == -EINVAL)
 			err = -ENOENT;
@@ -164,53 +178,16 @@ free:
 	return ERR_PTR(err);
 }
 
-/**
- * fsession_direct_attach() - let the site at @ip call the stub.
- * @ip: an ftrace site
- * @reason: why not
- *
- * Returns what is to be given to fsession_direct_detach(), or an error pointer;
- * then nothing is left.
- */
-struct fsession_direct *fsession_direct_attach(unsigned long ip,
-					       enum fsession_reason *reason)
-{
-	struct fsession_direct *direct = try_attach(ip, false);
-	int err;
-
-	if (direct == ERR_PTR(-EAGAIN))
-		direct = try_attach(ip, true);
-	if (IS_ERR(direct)) {
-		if (direct == ERR_PTR(-ENOENT))
-			*reason = FSESSION_REASON_NO_SITE;
-		else if (direct == ERR_PTR(-EBUSY))
-			*reason = FSESSION_REASON_BUSY;
-		else if (direct == ERR_PTR(-ENODEV))
-			*reason = FSESSION_REASON_FTRACE_OFF;
-		return direct;
-	}
-	/* ftrace accepts a registration and patches nothing when it is off. */
-	if (!fsession_arch_site_armed(ip)) {
-		*reason = FSESSION_REASON_FTRACE_OFF;
-		err = fsession_direct_detach(direct);
-		return ERR_PTR(err ?: -ENODEV);
-	}
-	return direct;
-}
-
-/**
- * fsession_direct_detach() - undo fsession_direct_attach().
- * @direct: what it returned
- *
- * When this returns 0 the site does not call the stub, and every task that it
+/*
+ * When this returns 0 none of the sites calls the stub, and every task that they
  * had called the stub for has been inside fsession_enter() or is through the
  * stub: unregistering waits for tasks RCU. On error, which is ftrace having shut
- * down, the site may call the stub for ever: @direct stays ftrace's and the
+ * down, the sites may call the stub for ever: @direct stays ftrace's and the
  * module is pinned for good.
  *
  * The filter goes after the registration: an empty filter means all functions.
  */
-int fsession_direct_detach(struct fsession_direct *direct)
+static int direct_detach(struct fsession_direct *direct)
 {
 	int err;
 
@@ -229,4 +206,145 @@ int fsession_direct_detach(struct fsession_direct *direct)
 	shared_put(direct);
 	kfree(direct);
 	return 0;
+}
+
+/* Sites to be registered, and their targets. */
+struct wanted {
+	struct list_head *directs;
+	unsigned long *ips;
+	struct fsession_target **targets;
+};
+
+static void refuse_sites(const struct wanted *w, u32 from, u32 nr, int err)
+{
+	enum fsession_reason reason = FSESSION_REASON_NONE;
+	u32 i;
+
+	if (err == -ENOENT)
+		reason = FSESSION_REASON_NO_SITE;
+	else if (err == -EBUSY)
+		reason = FSESSION_REASON_BUSY;
+	else if (err == -ENODEV)
+		reason = FSESSION_REASON_FTRACE_OFF;
+	for (i = from; i < from + nr; i++)
+		fsession_refuse(w->targets[i], err, reason);
+}
+
+/* Puts the sites that call something already first; returns how many. */
+static u32 armed_first(const struct wanted *w, u32 nr)
+{
+	u32 i, armed = 0;
+
+	for (i = 0; i < nr; i++) {
+		cond_resched();
+		if (!fsession_arch_site_armed(w->ips[i]))
+			continue;
+		swap(w->ips[i], w->ips[armed]);
+		swap(w->targets[i], w->targets[armed]);
+		armed++;
+	}
+	return armed;
+}
+
+/* One registration for the @nr sites at @from, and none of anything else. */
+static int attach_as_one(const struct wanted *w, u32 from, u32 nr)
+{
+	struct fsession_direct *direct = try_attach(w->ips + from, nr, false);
+	int err;
+
+	if (direct == ERR_PTR(-EAGAIN) && nr == 1)
+		direct = try_attach(w->ips + from, 1, true);
+	if (IS_ERR(direct))
+		return PTR_ERR(direct);
+	/* ftrace accepts a registration and patches nothing when it is off. */
+	if (!fsession_arch_site_armed(w->ips[from])) {
+		err = direct_detach(direct);
+		return err ?: -ENODEV;
+	}
+	list_add_tail(&direct->node, w->directs);
+	return 0;
+}
+
+static int attach_sites(const struct wanted *w, u32 from, u32 nr);
+
+/*
+ * One registration for all of them failed with @err. ftrace does not say for which
+ * function: it is looked for in the halves, of which a good one is kept. An error
+ * that is not a function's ends it.
+ */
+static int attach_parts(const struct wanted *w, u32 from, u32 nr, u32 first,
+			int err)
+{
+	if (err != -EBUSY && err != -EAGAIN && err != -ENOENT) {
+		refuse_sites(w, from, nr, err);
+		return err == -ENODEV ? 0 : err;
+	}
+	if (nr == 1) {
+		refuse_sites(w, from, nr, err);
+		return 0;
+	}
+	err = attach_sites(w, from, first);
+	if (err)
+		refuse_sites(w, from + first, nr - first, err);
+	else
+		err = attach_sites(w, from + first, nr - first);
+	return err;
+}
+
+static int attach_sites(const struct wanted *w, u32 from, u32 nr)
+{
+	int err;
+
+	if (!nr)
+		return 0;
+	err = signal_pending(current) ? -EINTR : attach_as_one(w, from, nr);
+	return err ? attach_parts(w, from, nr, nr / 2, err) : 0;
+}
+
+/**
+ * fsession_direct_attach() - let sites call the stub.
+ * @directs: gets the registrations, for fsession_direct_detach()
+ * @ips: ftrace sites; their order is changed
+ * @targets: whose they are, in the same order
+ * @nr: how many
+ *
+ * When this returns, every target is either registered or refused. An error is
+ * one that is not a target's: memory, or a signal.
+ */
+int fsession_direct_attach(struct list_head *directs, unsigned long *ips,
+			   struct fsession_target **targets, u32 nr)
+{
+	const struct wanted w = {
+		.directs = directs,
+		.ips = ips,
+		.targets = targets,
+	};
+	int err = attach_as_one(&w, 0, nr);
+
+	if (!err)
+		return 0;
+	/* Only where somebody is already can somebody be in the way. */
+	return attach_parts(&w, 0, nr, armed_first(&w, nr), err);
+}
+
+/**
+ * fsession_direct_detach() - undo fsession_direct_attach().
+ * @directs: registrations; what could not be undone stays on it
+ *
+ * Returns 0, or the error of one that could not be undone.
+ */
+int fsession_direct_detach(struct list_head *directs)
+{
+	struct fsession_direct *direct, *tmp;
+	int err, ret = 0;
+
+	list_for_each_entry_safe(direct, tmp, directs, node) {
+		list_del(&direct->node);
+		err = direct_detach(direct);
+		if (!err)
+			continue;
+		list_add(&direct->node, directs);
+		ret = err;
+	}
+	return ret;
 }

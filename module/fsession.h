@@ -19,9 +19,11 @@
 #include <linux/atomic.h>
 #include <linux/bpf.h>
 #include <linux/hash.h>
+#include <linux/kallsyms.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/refcount.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/fsession.h>
@@ -44,6 +46,14 @@
  */
 #define FSESSION_MAX_SESSIONS	32
 
+/*
+ * What one attached function costs, in bytes: its site, 32; 2.5 to 5 slots of the
+ * site table, 20 to 40; its entry in the session's targets, 24; and where attach
+ * cookies differ from function to function, two to four words of an index of
+ * these, 8 to 16. That is 112 at most. All else is per attach, or per list of
+ * sessions, of which there are few: a list is shared by all sites with the same
+ * content.
+ */
 struct fsession_session;
 
 /* Calls that came in and went out under one list; added up over CPUs. */
@@ -52,16 +62,12 @@ struct fsession_flight {
 	u64 out;
 };
 
-struct fsession_entry {
-	struct fsession_session *session;
-	u64 attach_cookie;
-};
-
 /*
- * The sessions on a site, newest first: one immutable generation. A call uses
- * one list from entry to exit. A list that was replaced is *retired*; once a
- * grace period has passed no call can come in under it, @flight's sums only
- * close in on each other, and when they meet the list is freed.
+ * The sessions on a site, newest first: immutable, and the same one for all sites
+ * that have the same sessions and the same shape of stack. A call uses one list
+ * from entry to exit. A list that no site has any more is *retired*; once a grace
+ * period has passed no call can come in under it, @flight's sums only close in on
+ * each other, and when they meet the list is freed.
  */
 struct fsession_list {
 	struct fsession_flight __percpu *flight;
@@ -75,9 +81,14 @@ struct fsession_list {
 	s32 ctx;	/* from the frame to ctx[0], bytes */
 	s32 cookies;	/* from the frame to the cookies, bytes */
 	bool mixed;	/* a session on it is sleepable */
-	struct list_head retired;
 	bool aged;	/* a grace period has begun since it was retired */
-	struct fsession_entry entry[];
+	u16 shape;	/* see fsession_layout_shape() */
+	u32 sites;	/* that have it; 0 when retired */
+	u32 hash;
+	struct list_head node;		/* current or retired lists */
+	struct hlist_node bucket;	/* current lists by content */
+	struct fsession_list *next;	/* see fsession_list_renew() */
+	struct fsession_session *session[];
 };
 
 /*
@@ -95,18 +106,25 @@ struct fsession_layout {
 
 /*
  * A traced function. Published in the site table under the return address that
- * its call to the stub pushes. @list is NULL while nobody is on it.
+ * its call to the stub pushes. @list is NULL while nobody is on it. Its size is
+ * a budget, see above.
  */
 struct fsession_site {
 	const struct fsession_list *list;
-	unsigned long func;		/* the symbol, before any ENDBR */
-	unsigned long ip;		/* the ftrace site */
 	unsigned long body;		/* the key: return address of the call */
-	struct fsession_layout layout;
 	struct fsession_reg *reg;
-	struct module *owner;		/* pinned; NULL for the kernel proper */
-	struct rcu_head rcu;
+	u16 layout;			/* number of a wide one, or 0 */
+	u8 nr;				/* argument words */
+	u8 offset;			/* of body in the function */
+	bool refused;			/* by ftrace: was never armed */
 };
+
+/* The symbol, before any ENDBR. */
+static __always_inline unsigned long
+fsession_site_func(const struct fsession_site *site)
+{
+	return site->body - site->offset;
+}
 
 enum fsession_reg_state {
 	FSESSION_REG_COMING,	/* being registered; attach waits */
@@ -115,38 +133,39 @@ enum fsession_reg_state {
 	FSESSION_REG_STUCK,	/* could not be unregistered; never freed */
 };
 
-/* One registration with ftrace: that of one attach, for its site. */
+/*
+ * The sites that one attach brought, and their registration with ftrace: one,
+ * but for functions that need one of their own. A site that nobody is on passes
+ * calls through until nobody is on any of them; then all go at once.
+ */
 struct fsession_reg {
-	struct fsession_direct *direct;
-	struct fsession_site *site;
+	struct list_head directs;
+	struct module *owner;		/* pinned; NULL for the kernel proper */
 	enum fsession_reg_state state;
+	u32 nr;
+	u32 used;			/* sites with a list */
 	struct list_head node;		/* fsession_regs */
+	struct rcu_head rcu;
+	struct fsession_site site[] __aligned(sizeof(struct fsession_site));
 };
 
 /*
- * Sites by body, open addressing. A slot goes from empty to taken to tombstone
- * and is never used again: a reader that has matched a slot's key may read its
- * site later. When slots run out, a new table takes over.
+ * Sites by body, open addressing. A slot may be taken again after its site is
+ * gone; a site's key never changes, so whatever a reader finds is what it says.
  */
-struct fsession_slot {
-	unsigned long body;	/* 0: empty */
-	struct fsession_site *site;
-};
-
-#define FSESSION_TOMBSTONE	1UL
-
 struct fsession_table {
 	u32 shift;
 	u32 mask;
 	u32 used;		/* slots not empty */
+	u32 live;		/* slots with a site */
 	struct rcu_head rcu;
-	struct fsession_slot slot[];
+	struct fsession_site *slot[];
 };
 
 /* Corrections to what a session's lists say, off the common path. Per CPU. */
 struct fsession_odd {
 	u64 missed;	/* program was running on this CPU already */
-	u64 skipped;	/* came in after detach, before the list was replaced */
+	u64 skipped;	/* came in before attach was done, or after detach */
 	u64 unran_out;	/* went out of a missed or skipped call */
 	u64 dropped;	/* entry ran, exit did not: detached in between */
 };
@@ -157,45 +176,84 @@ struct fsession_books {
 	u64 out;
 };
 
+/*
+ * What a session was attached to, as its owner is told of it. Never changes
+ * after attach, so that a call finds the same attach cookie at entry and exit.
+ */
+struct fsession_targets {
+	refcount_t ref;
+	u32 nr;
+	u32 attached;
+	u32 first;		/* index of the first one that is attached */
+	/*
+	 * Index by function, for attach cookies that differ; else NULL. Holds
+	 * numbers + 1; 0 is empty.
+	 */
+	u32 *index;
+	u32 index_shift;
+	u32 index_mask;
+	struct fsession_told {
+		unsigned long func;
+		u64 attach_cookie;
+		u32 btf_id;
+		s32 status;
+	} told[];
+};
+
 struct fsession_session {
 	/*
-	 * Hot: NULL from detach on. The reference that goes with it is dropped
-	 * a grace period later.
+	 * Hot: the program, from the end of attach to detach. The reference is
+	 * @held, dropped a grace period after detach.
 	 */
 	struct bpf_prog *prog;
 	struct fsession_odd __percpu *odd;
+	u64 attach_cookie;
+	/* Of the functions, where they differ; else NULL. */
+	const struct fsession_targets *cookies;
 
 	/* Written once, before the session is visible. */
 	bool sleepable;
 	u32 id;
 	u32 prog_id;
-	u32 target_btf_id;
-	u64 attach_cookie;
+	struct fsession_targets *targets;
 	struct pid *owner;
 	char *name;
 
+	/* Without the mutex: detach does not wait for those who have it. */
+	bool live;			/* not detached yet */
+	u64 detached;			/* order of detach; 0 while live */
+
 	/* fsession_mutex */
 	struct list_head node;		/* sessions */
-	struct fsession_site *site;	/* NULL once off the site's list */
-	struct bpf_prog *dead_prog;	/* to be put after a grace period */
-	bool live;			/* not detached yet */
+	struct bpf_prog *held;
 	bool visible;			/* attach has succeeded */
 	bool aged;			/* a grace period began since detach */
-	u64 detached;			/* order of detach; 0 while live */
 	unsigned int lists;		/* current and retired lists it is on */
 	struct fsession_books folded;	/* of lists that are gone */
 
 	atomic64_t abandoned;
 };
 
-/* The target of a program, found out before anything is touched. */
+/* One target of an attach that is on its way. */
 struct fsession_target {
 	unsigned long func;
 	unsigned long ip;
+	u64 attach_cookie;
 	u32 btf_id;
-	struct fsession_layout layout;
-	struct module *owner;		/* a reference, or NULL */
-	char *name;			/* kmalloc'ed */
+	u16 layout;
+	u8 nr;
+	int status;		/* 0, or why it is refused */
+	enum fsession_reason reason;
+	struct fsession_site *site;
+};
+
+/* All of them. */
+struct fsession_attachment {
+	u32 nr;
+	bool skip;			/* attach those that can be */
+	struct module *owner;		/* of all targets; a reference, or NULL */
+	char symbol[KSYM_SYMBOL_LEN];	/* scratch */
+	struct fsession_target target[];
 };
 
 /* Protects all but the hot path; see the head of this file. */
@@ -272,17 +330,70 @@ struct fsession_frame *fsession_frame_next(unsigned long *from,
 					   unsigned long end);
 
 /* direct.c */
-struct fsession_direct;
-struct fsession_direct *fsession_direct_attach(unsigned long ip,
-					       enum fsession_reason *reason);
-int fsession_direct_detach(struct fsession_direct *direct);
+int fsession_direct_attach(struct list_head *directs, unsigned long *ips,
+			   struct fsession_target **targets, u32 nr);
+int fsession_direct_detach(struct list_head *directs);
+
+/* btf.c: what is behind a BTF id, and its bytes */
+struct fsession_btf;
+struct fsession_btf *fsession_btf_get(const struct btf *btf,
+				      struct module *owner);
+void fsession_btf_put(struct fsession_btf *f);
+bool fsession_btf_name_is(struct fsession_btf *f, const struct btf_type *t,
+			  const char *name, size_t len);
+const struct btf_type *fsession_btf_func(const struct btf *btf, u32 id);
+const struct btf_type *fsession_btf_proto(const struct btf *btf, u32 id);
+int fsession_btf_model(const struct btf *btf, const struct btf_type *proto,
+		       struct btf_func_model *model);
+bool fsession_btf_two_word_aligned(const struct btf *btf, u32 id);
+bool fsession_btf_composite(const struct btf *btf, u32 id);
+bool fsession_btf_same_ctx(const struct btf *btf, const struct btf_type *a,
+			   const struct btf_type *b, u32 slots);
 
 /* target.c */
-int fsession_target_resolve(struct bpf_prog *prog, struct fsession_target *t,
+void fsession_target_init(void);
+void fsession_target_exit(void);
+struct fsession_attachment *fsession_attachment_new(u32 nr);
+void fsession_attachment_free(struct fsession_attachment *a);
+int fsession_target_resolve(struct bpf_prog *prog,
+			    struct fsession_attachment *a,
 			    enum fsession_reason *reason);
-int fsession_target_at(unsigned long func, const char *btf_name, bool in_module,
-		       struct fsession_target *t, enum fsession_reason *reason);
-void fsession_target_release(struct fsession_target *t);
+int fsession_target_resolve_multi(struct bpf_prog *prog,
+				  struct fsession_attachment *a,
+				  enum fsession_reason *reason);
+int fsession_target_at(struct fsession_attachment *a, struct fsession_target *t,
+		       const char *btf_name, bool in_module);
+int fsession_target_set_layout(struct fsession_target *t,
+			       const struct fsession_layout *layout);
+int fsession_attachment_result(const struct fsession_attachment *a,
+			       enum fsession_reason *reason);
+
+static inline int fsession_refuse(struct fsession_target *t, int status,
+				  enum fsession_reason reason)
+{
+	t->status = status;
+	t->reason = reason;
+	return status;
+}
+
+/* Wide layouts by number. Number 0 is none; a number keeps its meaning. */
+#define FSESSION_MAX_LAYOUTS	1024
+extern struct fsession_layout *fsession_layouts[FSESSION_MAX_LAYOUTS];
+
+/* list.c: with fsession_mutex held */
+u16 fsession_layout_shape(u16 layout);
+struct fsession_list *fsession_list_get(const struct fsession_list *old,
+					struct fsession_session *add,
+					u16 shape);
+u32 fsession_list_count_live(const struct fsession_list *list);
+void fsession_list_taken(struct fsession_list *list);
+void fsession_list_left(struct fsession_list *list);
+bool fsession_list_renew(void);
+void fsession_list_age(void);
+void fsession_list_reap(void);
+void fsession_list_books(const struct fsession_session *s,
+			 struct fsession_books *books);
+bool fsession_list_none(void);
 
 /* site.c: with fsession_mutex held unless said otherwise */
 int fsession_site_init(void);
@@ -294,37 +405,28 @@ static __always_inline struct fsession_site *
 fsession_site_find(unsigned long body)
 {
 	const struct fsession_table *table = READ_ONCE(fsession_table);
-	unsigned long key;
+	struct fsession_site *site;
 	u32 i;
 
 	for (i = (body * GOLDEN_RATIO_64) >> table->shift;; i++) {
-		const struct fsession_slot *slot = &table->slot[i & table->mask];
-
-		/* Pairs with table_insert(): a key that is seen has a site. */
-		key = smp_load_acquire(&slot->body);
-		if (likely(key == body))
-			return slot->site;
-		if (!key)
-			return NULL;
+		/* Address dependency; pairs with table_insert(). */
+		site = READ_ONCE(table->slot[i & table->mask]);
+		if (!site || likely(site->body == body))
+			return site;
 	}
 }
 
-int fsession_site_attach(struct fsession_session *s, struct fsession_target *t,
-			 enum fsession_reason *reason);	/* not held */
-bool fsession_site_remove_dead(struct fsession_site *site);
+int fsession_site_attach(struct fsession_session *s,
+			 struct fsession_attachment *a); /* not held */
+void fsession_site_remove_dead(void);
 struct fsession_reg *fsession_site_idle_reg(void);
 void fsession_site_retire_reg(struct fsession_reg *reg); /* not held */
-void fsession_list_age(void);
-void fsession_list_reap(void);
-void fsession_list_books(const struct fsession_session *s,
-			 struct fsession_books *books);
 
 /* session.c: takes fsession_mutex by itself unless said otherwise */
 int fsession_session_init(void);
 void fsession_session_exit(void);	/* no session is left */
 struct fsession_session *fsession_session_attach(struct bpf_prog *prog,
-						 u64 attach_cookie,
-						 struct fsession_target *t,
+						 struct fsession_attachment *a,
 						 enum fsession_reason *reason);
 void fsession_session_detach(struct fsession_session *s);
 void fsession_session_read(struct fsession_session *s,
@@ -333,6 +435,23 @@ struct fsession_session *fsession_session_find(u32 id, bool next); /* held */
 void fsession_session_count(u32 *live, u32 *draining);
 bool fsession_session_any(void);	/* not held; may be late to see one */
 long fsession_session_drain(unsigned int timeout_ms, u32 *draining);
+void fsession_targets_put(struct fsession_targets *targets); /* not held */
+
+/* Hot path: the attach cookie of the function at @func. */
+static __always_inline u64
+fsession_targets_cookie(const struct fsession_targets *targets,
+			unsigned long func)
+{
+	u32 i = (func * GOLDEN_RATIO_64) >> targets->index_shift, at;
+
+	for (;; i++) {
+		at = targets->index[i & targets->index_mask];
+		if (!at)
+			return 0;
+		if (targets->told[at - 1].func == func)
+			return targets->told[at - 1].attach_cookie;
+	}
+}
 
 /* dev.c */
 int fsession_dev_init(void);

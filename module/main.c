@@ -15,6 +15,7 @@ static int __init fsession_init(void)
 	int err;
 
 	fsession_guard_key = get_random_long();
+	fsession_target_init();
 
 	err = fsession_kfunc_init();
 	if (err)
@@ -42,6 +43,7 @@ session:
 	fsession_session_exit();
 site:
 	fsession_site_exit();
+	fsession_target_exit();
 	return err;
 }
 
@@ -61,7 +63,8 @@ static void __exit fsession_exit_module(void)
 	synchronize_rcu_tasks();
 	/* Interrupts and the idle task, which tasks RCU does not cover. */
 	synchronize_rcu_tasks_rude();
-	/* kvfree_rcu() and kfree_rcu() need no text of ours. */
+	/* kvfree_rcu() needs no text of ours. */
+	fsession_target_exit();
 }
 
 module_init(fsession_init);

@@ -101,12 +101,15 @@ static noinline notrace void prog_missed(const struct bpf_prog *prog)
 }
 
 static __always_inline void run_prog(struct fsession_frame *frame,
-				     const struct fsession_entry *entry,
+				     const struct fsession_session *s,
 				     const struct bpf_prog *prog, u64 *ctx,
 				     u64 *cookie)
 {
 	frame->slot = cookie;
-	frame->run.bpf_cookie = entry->attach_cookie;
+	frame->run.bpf_cookie = s->attach_cookie;
+	if (unlikely(s->cookies))
+		frame->run.bpf_cookie = fsession_targets_cookie(s->cookies,
+								ctx[-2]);
 	/*
 	 * Set only while the program runs, and so cannot be freed: whoever
 	 * interrupts the rest of this finds no program in the frame.
@@ -118,22 +121,22 @@ static __always_inline void run_prog(struct fsession_frame *frame,
 
 /* Runs the entry of one session; true if its program ran. */
 static __always_inline bool run_entry(struct fsession_frame *frame,
-				      const struct fsession_entry *entry,
+				      const struct fsession_session *s,
 				      u64 *ctx, u64 *cookie)
 {
-	struct bpf_prog *prog = READ_ONCE(entry->session->prog);
+	struct bpf_prog *prog = READ_ONCE(s->prog);
 	bool ran;
 
 	if (unlikely(!prog)) {
-		this_cpu_inc(entry->session->odd->skipped);
+		this_cpu_inc(s->odd->skipped);
 		return false;
 	}
 	ran = likely(fsession_prog_enter(prog));
 	if (ran) {
 		*cookie = 0;
-		run_prog(frame, entry, prog, ctx, cookie);
+		run_prog(frame, s, prog, ctx, cookie);
 	} else {
-		this_cpu_inc(entry->session->odd->missed);
+		this_cpu_inc(s->odd->missed);
 		prog_missed(prog);
 	}
 	fsession_prog_leave(prog);
@@ -154,12 +157,12 @@ static __always_inline void run_entries(struct fsession_frame *frame,
 
 	frame->run.saved_run_ctx = bpf_set_run_ctx(&frame->run.run_ctx);
 	for (i = 0; i < list->n; i++, cookie++) {
-		const struct fsession_entry *entry = &list->entry[i];
+		const struct fsession_session *s = list->session[i];
 
-		prog_lock(entry->session, mixed);
-		if (likely(run_entry(frame, entry, ctx, cookie)))
+		prog_lock(s, mixed);
+		if (likely(run_entry(frame, s, ctx, cookie)))
 			frame->ran = ran |= BIT_ULL(i);
-		prog_unlock(entry->session, mixed);
+		prog_unlock(s, mixed);
 	}
 	bpf_reset_run_ctx(frame->run.saved_run_ctx);
 }
@@ -173,18 +176,18 @@ static __always_inline void run_entries(struct fsession_frame *frame,
  * misses.
  */
 static __always_inline void run_exit(struct fsession_frame *frame,
-				     const struct fsession_entry *entry,
+				     const struct fsession_session *s,
 				     u64 *ctx, u64 *cookie, bool ran)
 {
-	struct bpf_prog *prog = READ_ONCE(entry->session->prog);
+	struct bpf_prog *prog = READ_ONCE(s->prog);
 
 	if (unlikely(!ran)) {
-		this_cpu_inc(entry->session->odd->unran_out);
+		this_cpu_inc(s->odd->unran_out);
 	} else if (unlikely(!prog)) {
-		this_cpu_inc(entry->session->odd->dropped);
+		this_cpu_inc(s->odd->dropped);
 	} else {
 		fsession_prog_enter(prog);
-		run_prog(frame, entry, prog, ctx, cookie);
+		run_prog(frame, s, prog, ctx, cookie);
 		fsession_prog_leave(prog);
 	}
 }
@@ -199,11 +202,11 @@ static __always_inline void run_exits(struct fsession_frame *frame,
 
 	frame->run.saved_run_ctx = bpf_set_run_ctx(&frame->run.run_ctx);
 	for (i = 0; i < list->n; i++, cookie++) {
-		const struct fsession_entry *entry = &list->entry[i];
+		const struct fsession_session *s = list->session[i];
 
-		prog_lock(entry->session, mixed);
-		run_exit(frame, entry, ctx, cookie, ran & BIT_ULL(i));
-		prog_unlock(entry->session, mixed);
+		prog_lock(s, mixed);
+		run_exit(frame, s, ctx, cookie, ran & BIT_ULL(i));
+		prog_unlock(s, mixed);
 	}
 	bpf_reset_run_ctx(frame->run.saved_run_ctx);
 }
@@ -228,10 +231,9 @@ static noinline notrace void run_exits_mixed(struct fsession_frame *frame,
  * where f will look for them when the stub enters it.
  */
 static noinline notrace void enter_wide(struct fsession_frame *frame,
-					const struct fsession_site *site,
+					const struct fsession_layout *layout,
 					u64 *ctx, u64 *copies)
 {
-	const struct fsession_layout *layout = &site->layout;
 	const u64 *stack = fsession_arch_stack_args(frame);
 	u32 i;
 
@@ -284,11 +286,11 @@ static __always_inline long enter(struct fsession_frame *frame, void *extra,
 	WRITE_ONCE(frame->guard, fsession_guard(frame, list, FSESSION_ENTRY));
 
 	ctx = fsession_ctx(frame, list);
-	ctx[-2] = site->func;
-	ctx[-1] = site->layout.nr;
-	if (unlikely(site->layout.wide))
-		enter_wide(frame, site, ctx, extra);
-	ctx[site->layout.nr] = 0;
+	ctx[-2] = fsession_site_func(site);
+	ctx[-1] = site->nr;
+	if (unlikely(site->layout))
+		enter_wide(frame, fsession_layouts[site->layout], ctx, extra);
+	ctx[site->nr] = 0;
 	if (unlikely(list->mixed)) {
 		run_unlock();
 		run_entries_mixed(frame, list, ctx);

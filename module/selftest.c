@@ -176,22 +176,42 @@ static struct bpf_prog *nothing_prog(void)
 	return prog;
 }
 
+/* An attachment to a function of ours with @nr words of arguments. */
+static int prepare(struct fsession_attachment *a, unsigned int nr,
+		   unsigned long func)
+{
+	struct fsession_layout layout = {
+		.nr = nr,
+		.wide = nr > FSESSION_ARG_REGS,
+	};
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < nr; i++)
+		layout.word[i] = i;
+	if (layout.wide)
+		layout.stack = nr - FSESSION_ARG_REGS;
+	err = fsession_target_set_layout(a->target, &layout);
+	if (err)
+		return err;
+	a->target[0].func = func;
+	return fsession_target_at(a, a->target, NULL, true);
+}
+
 static int test_one(struct bpf_prog *prog, unsigned int nr, unsigned long func)
 {
 	enum fsession_reason reason = FSESSION_REASON_NONE;
-	struct fsession_target t = {};
+	struct fsession_attachment *a;
 	struct fsession_session *s;
 	const char *wrong;
 	int err, i;
 
-	for (i = 0; i < nr; i++)
-		t.layout.word[i] = i;
-	t.layout.nr = nr;
-	t.layout.wide = nr > FSESSION_ARG_REGS;
-	t.layout.stack = t.layout.wide ? nr - FSESSION_ARG_REGS : 0;
-	err = fsession_target_at(func, "", true, &t, &reason);
-	s = err ? ERR_PTR(err) : fsession_session_attach(prog, 0, &t, &reason);
-	fsession_target_release(&t);
+	a = fsession_attachment_new(1);
+	if (!a)
+		return -ENOMEM;
+	err = prepare(a, nr, func);
+	s = err ? ERR_PTR(err) : fsession_session_attach(prog, a, &reason);
+	fsession_attachment_free(a);
 	if (IS_ERR(s)) {
 		pr_err("self-test: attach '%ps': %pe (reason %d): not loading\n",
 		       (void *)func, s, reason);

@@ -3,8 +3,10 @@
  * Sessions: attach, detach, what they have seen, and the reaper that takes down
  * what detach leaves.
  *
- * Detach only takes the program away. The rest is the reaper's, on a workqueue,
- * in this order: sites get lists without the session; a grace period, after
+ * Attach gives the session its program when all of its functions call the stub:
+ * all begin together, and where that fails the program has not run. Detach only
+ * takes the program away. The rest is the reaper's, on a workqueue, in this order:
+ * sites get lists without the session; a grace period, after
  * which no run of the program is left and no call comes in under the old lists;
  * the program is put; functions that nobody traces are given back to ftrace;
  * old lists that have drained are freed; sessions that are on no list any more
@@ -32,7 +34,8 @@ DECLARE_WAIT_QUEUE_HEAD(fsession_changed);
 /* fsession_mutex */
 static LIST_HEAD(sessions);
 static u32 last_id;
-static u64 last_detached;
+/* Detach takes no mutex. */
+static atomic64_t last_detached;
 
 static void reap(struct work_struct *work);
 static DECLARE_DELAYED_WORK(reap_work, reap);
@@ -45,9 +48,18 @@ static void reap_soon(void)
 	mod_delayed_work(reap_wq, &reap_work, 0);
 }
 
+void fsession_targets_put(struct fsession_targets *targets)
+{
+	if (!targets || !refcount_dec_and_test(&targets->ref))
+		return;
+	kvfree(targets->index);
+	kvfree(targets);
+}
+
 static void session_free(struct fsession_session *s)
 {
 	free_percpu(s->odd);
+	fsession_targets_put(s->targets);
 	put_pid(s->owner);
 	kfree(s->name);
 	kfree(s);
@@ -66,13 +78,13 @@ static bool reap_age(void)
 
 	lockdep_assert_held(&fsession_mutex);
 	list_for_each_entry(s, &sessions, node) {
-		if (s->live)
+		/* Pairs with detach: its program is gone by now. */
+		if (smp_load_acquire(&s->live))
 			continue;
 		s->aged = true;
-		sleepable |= s->sleepable && s->dead_prog;
-		if (s->site && fsession_site_remove_dead(s->site))
-			s->site = NULL;
+		sleepable |= s->sleepable && s->held;
 	}
+	fsession_site_remove_dead();
 	fsession_list_age();
 	return sleepable;
 }
@@ -83,9 +95,9 @@ static void reap_programs(void)
 
 	lockdep_assert_held(&fsession_mutex);
 	list_for_each_entry(s, &sessions, node) {
-		if (s->aged && s->dead_prog) {
-			bpf_prog_put(s->dead_prog);
-			s->dead_prog = NULL;
+		if (s->aged && s->held) {
+			bpf_prog_put(s->held);
+			s->held = NULL;
 		}
 	}
 }
@@ -98,9 +110,9 @@ static bool reap_sessions(void)
 
 	lockdep_assert_held(&fsession_mutex);
 	list_for_each_entry_safe(s, tmp, &sessions, node) {
-		if (s->live)
+		if (READ_ONCE(s->live))
 			continue;
-		if (!s->aged || s->site || s->lists) {
+		if (!s->aged || s->lists) {
 			left = true;
 			continue;
 		}
@@ -149,23 +161,24 @@ static bool prog_has_session(const struct bpf_prog *prog)
 
 	lockdep_assert_held(&fsession_mutex);
 	list_for_each_entry(s, &sessions, node) {
-		if (s->live && s->prog == prog)
+		if (READ_ONCE(s->live) && s->held == prog)
 			return true;
 	}
 	return false;
 }
 
-/* Counted as live from here on, but not shown. */
+/* Counted as live from here on, but not shown. The caller holds the program. */
 static int session_add(struct fsession_session *s, enum fsession_reason *reason)
 {
 	int err = mutex_lock_interruptible(&fsession_mutex);
 
 	if (err)
 		return err;
-	if (prog_has_session(s->prog)) {
+	if (prog_has_session(s->held)) {
 		*reason = FSESSION_REASON_PROG_ATTACHED;
 		err = -EALREADY;
 	} else {
+		bpf_prog_inc(s->held);
 		s->id = ++last_id;
 		s->live = true;
 		list_add_tail(&s->node, &sessions);
@@ -175,73 +188,166 @@ static int session_add(struct fsession_session *s, enum fsession_reason *reason)
 	return err;
 }
 
+static bool cookies_differ(const struct fsession_attachment *a)
+{
+	u32 i;
+
+	for (i = 1; i < a->nr; i++) {
+		if (a->target[i].attach_cookie != a->target[0].attach_cookie)
+			return true;
+	}
+	return false;
+}
+
+/* No function is there twice. */
+static int targets_index(struct fsession_targets *targets)
+{
+	u32 i, at, bits = 2;
+
+	while ((1U << bits) < 2 * targets->nr)
+		bits++;
+	targets->index = kvcalloc(1U << bits, sizeof(*targets->index),
+				  GFP_KERNEL_ACCOUNT);
+	if (!targets->index)
+		return -ENOMEM;
+	targets->index_shift = 64 - bits;
+	targets->index_mask = (1U << bits) - 1;
+	for (i = 0; i < targets->nr; i++) {
+		at = (targets->told[i].func * GOLDEN_RATIO_64) >>
+		     targets->index_shift;
+		while (targets->index[at & targets->index_mask])
+			at++;
+		targets->index[at & targets->index_mask] = i + 1;
+	}
+	return 0;
+}
+
+/* What is to be remembered of @a. */
+static struct fsession_targets *targets_new(const struct fsession_attachment *a)
+{
+	struct fsession_targets *targets;
+	u32 i;
+
+	targets = kvzalloc(struct_size(targets, told, a->nr),
+			   GFP_KERNEL_ACCOUNT);
+	if (!targets)
+		return NULL;
+	refcount_set(&targets->ref, 1);
+	targets->nr = a->nr;
+	for (i = 0; i < a->nr; i++) {
+		const struct fsession_target *t = &a->target[i];
+
+		targets->told[i] = (struct fsession_told){
+			.func = t->func,
+			.attach_cookie = t->attach_cookie,
+			.btf_id = t->btf_id,
+		};
+	}
+	if (cookies_differ(a) && targets_index(targets)) {
+		fsession_targets_put(targets);
+		return NULL;
+	}
+	return targets;
+}
+
+/* Attached as far as may be: what has become of each. */
+static void targets_done(struct fsession_targets *targets,
+			 const struct fsession_attachment *a)
+{
+	u32 i;
+
+	for (i = 0; i < a->nr; i++) {
+		targets->told[i].status = a->target[i].status;
+		if (targets->told[i].status)
+			continue;
+		if (!targets->attached++)
+			targets->first = i;
+	}
+}
+
+static struct fsession_session *session_new(struct bpf_prog *prog,
+					    struct fsession_attachment *a)
+{
+	struct fsession_session *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+
+	if (!s)
+		return NULL;
+	s->odd = alloc_percpu_gfp(struct fsession_odd, GFP_KERNEL_ACCOUNT);
+	s->targets = targets_new(a);
+	s->name = kzalloc(KSYM_SYMBOL_LEN, GFP_KERNEL_ACCOUNT);
+	if (!s->odd || !s->targets || !s->name) {
+		free_percpu(s->odd);
+		fsession_targets_put(s->targets);
+		kfree(s->name);
+		kfree(s);
+		return NULL;
+	}
+	s->held = prog;
+	s->sleepable = fsession_prog_sleepable(prog);
+	s->prog_id = prog->aux->id;
+	s->owner = get_pid(task_tgid(current));
+	s->attach_cookie = a->target[0].attach_cookie;
+	if (s->targets->index)
+		s->cookies = s->targets;
+	return s;
+}
+
 /**
  * fsession_session_attach() - a new session.
  * @prog: its program; the session takes a reference of its own
- * @attach_cookie: for bpf_get_attach_cookie()
- * @t: its target; the session takes over the name
+ * @a: its targets, resolved
  * @reason: why not
  *
  * Returns the session, to be given to fsession_session_detach(), or an error
  * pointer.
  */
 struct fsession_session *fsession_session_attach(struct bpf_prog *prog,
-						 u64 attach_cookie,
-						 struct fsession_target *t,
+						 struct fsession_attachment *a,
 						 enum fsession_reason *reason)
 {
-	struct fsession_session *s;
+	struct fsession_session *s = session_new(prog, a);
 	int err;
 
-	s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
 	if (!s)
 		return ERR_PTR(-ENOMEM);
-	s->odd = alloc_percpu_gfp(struct fsession_odd, GFP_KERNEL_ACCOUNT);
-	if (!s->odd) {
-		kfree(s);
-		return ERR_PTR(-ENOMEM);
-	}
-	s->prog = prog;
-	s->sleepable = fsession_prog_sleepable(prog);
-	s->prog_id = prog->aux->id;
-	s->target_btf_id = t->btf_id;
-	s->attach_cookie = attach_cookie;
-
 	err = session_add(s, reason);
 	if (err) {
 		free_percpu(s->odd);
+		fsession_targets_put(s->targets);
+		put_pid(s->owner);
+		kfree(s->name);
 		kfree(s);
 		return ERR_PTR(err);
 	}
 	/* From here on the reaper undoes what there is. */
-	bpf_prog_inc(prog);
-	s->owner = get_pid(task_tgid(current));
-	s->name = t->name;
-	t->name = NULL;
-
-	err = fsession_site_attach(s, t, reason);
+	err = fsession_site_attach(s, a);
 	if (err) {
+		fsession_attachment_result(a, reason);
 		fsession_session_detach(s);
 		return ERR_PTR(err);
 	}
+	targets_done(s->targets, a);
+	sprint_symbol_no_offset(s->name,
+				s->targets->told[s->targets->first].func);
 	mutex_lock(&fsession_mutex);
 	s->visible = true;
 	mutex_unlock(&fsession_mutex);
+	WRITE_ONCE(s->prog, prog);
 	return s;
 }
 
 /**
  * fsession_session_detach() - stop a session and leave the rest to the reaper.
  * @s: the session; the caller may not use it any more
+ *
+ * Waits for nobody.
  */
 void fsession_session_detach(struct fsession_session *s)
 {
-	mutex_lock(&fsession_mutex);
-	s->live = false;
-	s->detached = ++last_detached;
-	s->dead_prog = s->prog;
 	WRITE_ONCE(s->prog, NULL);
-	mutex_unlock(&fsession_mutex);
+	WRITE_ONCE(s->detached, atomic64_inc_return(&last_detached));
+	/* The last touch; pairs with the reaper, who may free it now. */
+	smp_store_release(&s->live, false);
 	reap_soon();
 }
 
@@ -284,6 +390,7 @@ void fsession_session_read(struct fsession_session *s,
 			   struct fsession_info *info)
 {
 	struct fsession_books books = s->folded;
+	const struct fsession_told *first;
 	struct fsession_odd odd = {};
 
 	lockdep_assert_held(&fsession_mutex);
@@ -294,7 +401,7 @@ void fsession_session_read(struct fsession_session *s,
 	fsession_list_books(s, &books);
 
 	info->id = s->id;
-	info->state = s->live ? FSESSION_STATE_LIVE : FSESSION_STATE_DRAINING;
+	info->state = READ_ONCE(s->live) ? FSESSION_STATE_LIVE : FSESSION_STATE_DRAINING;
 	info->prog_id = s->prog_id;
 	info->owner_pid = 0;
 	rcu_read_lock();
@@ -302,9 +409,11 @@ void fsession_session_read(struct fsession_session *s,
 		info->owner_pid = pid_nr_ns(s->owner,
 					    task_active_pid_ns(current));
 	rcu_read_unlock();
-	info->attach_cookie = s->attach_cookie;
-	info->target_btf_id = s->target_btf_id;
-	info->sites = 1;
+	first = &s->targets->told[s->targets->first];
+	info->attach_cookie = first->attach_cookie;
+	info->target_addr = first->func;
+	info->target_btf_id = first->btf_id;
+	info->sites = s->targets->attached;
 	/*
 	 * The lists count calls; the session's own books say for which of them
 	 * its program did not run.
@@ -329,7 +438,7 @@ void fsession_session_count(u32 *live, u32 *draining)
 	*live = 0;
 	*draining = 0;
 	list_for_each_entry(s, &sessions, node) {
-		if (s->visible && s->live)
+		if (s->visible && READ_ONCE(s->live))
 			++*live;
 		else if (s->visible)
 			++*draining;
@@ -349,8 +458,11 @@ static u32 draining_since(u64 mark)
 	u32 n = 0;
 
 	mutex_lock(&fsession_mutex);
-	list_for_each_entry(s, &sessions, node)
-		n += s->detached && s->detached <= mark;
+	list_for_each_entry(s, &sessions, node) {
+		u64 detached = READ_ONCE(s->detached);
+
+		n += detached && detached <= mark;
+	}
 	mutex_unlock(&fsession_mutex);
 	return n;
 }
@@ -364,12 +476,8 @@ static u32 draining_since(u64 mark)
  */
 long fsession_session_drain(unsigned int timeout_ms, u32 *draining)
 {
-	u64 mark;
+	u64 mark = atomic64_read(&last_detached);
 	long left;
-
-	mutex_lock(&fsession_mutex);
-	mark = last_detached;
-	mutex_unlock(&fsession_mutex);
 
 	if (timeout_ms && draining_since(mark))
 		reap_soon();

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Traced functions: the site table, the list of programs on each site, and
- * taking both down again.
+ * Traced functions: the site table, putting sites up and taking them down.
  *
- * The life of a site: fsession_site_attach() publishes it with its first list
- * and registers it with ftrace (COMING, LIVE). More sessions come and go by
- * replacing the list. When the last one is gone the list is NULL and calls pass
- * through; fsession_site_retire_reg() takes it away from ftrace (GOING), after
- * which nobody calls the stub for it, then out of the table, and frees it.
+ * The life of a site: fsession_site_attach() publishes it with its first list,
+ * together with all others that the attach brings, and registers them with ftrace
+ * (COMING, LIVE). More sessions come and go by replacing the list. When the last
+ * one is gone the list is NULL and calls pass through. When that is so of all
+ * sites of the registration, fsession_site_retire_reg() takes them away from
+ * ftrace (GOING), after which nobody calls the stub for them, then out of the
+ * table, and frees them.
  */
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "fsession.h"
@@ -18,17 +20,22 @@ struct fsession_table *fsession_table;
 
 /* fsession_mutex */
 static LIST_HEAD(fsession_regs);
-static LIST_HEAD(retired_lists);
+
+/* The budget at the head of fsession.h; two to a cache line. */
+static_assert(sizeof(struct fsession_site) == 32);
 
 /* ---- the table ---- */
 
 #define TABLE_MIN_BITS	6
 
+/* In the place of a site that is gone. No call returns to 1. */
+static struct fsession_site tombstone = { .body = 1 };
+
 static struct fsession_table *table_new(u32 bits)
 {
 	struct fsession_table *table;
 
-	table = kvzalloc(struct_size(table, slot, 1U << bits),
+	table = kvzalloc(struct_size(table, slot, 1UL << bits),
 			 GFP_KERNEL_ACCOUNT);
 	if (table) {
 		table->shift = 64 - bits;
@@ -41,42 +48,44 @@ static void table_insert(struct fsession_table *table,
 			 struct fsession_site *site)
 {
 	u32 i = (site->body * GOLDEN_RATIO_64) >> table->shift;
+	struct fsession_site *old;
 
-	while (table->slot[i & table->mask].body)
-		i++;
-	table->slot[i & table->mask].site = site;
-	/* Pairs with fsession_site_find(). */
-	smp_store_release(&table->slot[i & table->mask].body, site->body);
-	table->used++;
+	for (;; i++) {
+		old = table->slot[i & table->mask];
+		if (!old || old == &tombstone)
+			break;
+	}
+	table->used += !old;
+	table->live++;
+	/* Pairs with fsession_site_find(): a site that is seen is whole. */
+	smp_store_release(&table->slot[i & table->mask], site);
 }
 
-static u32 table_live(const struct fsession_table *table)
-{
-	u32 i, live = 0;
-
-	for (i = 0; i <= table->mask; i++)
-		live += table->slot[i].body > FSESSION_TOMBSTONE;
-	return live;
-}
-
-/* Makes sure that one more site fits with half of the slots still empty. */
-static int table_reserve(void)
+/*
+ * Makes sure that @more sites fit with half of the slots still empty. A new table
+ * has at least 2.5 and less than 5 times as many slots as sites, and no
+ * tombstones; one that is much too big for what is live is given up, too.
+ */
+static int table_reserve(u32 more)
 {
 	struct fsession_table *old = fsession_table, *new;
+	u64 want = (u64)old->live + more;
 	u32 i, bits = TABLE_MIN_BITS;
 
 	lockdep_assert_held(&fsession_mutex);
-	if ((old->used + 1) * 2 <= old->mask)
-		return 0;
-	/* Sized by what is live, a quarter full: tombstones are left behind. */
-	while ((1U << bits) < 4 * (table_live(old) + 1))
+	while ((1ULL << bits) < 2 * want + want / 2)
 		bits++;
+	if (2 * ((u64)old->used + more) <= old->mask + 1ULL &&
+	    bits + 2 >= 64 - old->shift)
+		return 0;
 	new = table_new(bits);
 	if (!new)
 		return -ENOMEM;
 	for (i = 0; i <= old->mask; i++) {
-		if (old->slot[i].body > FSESSION_TOMBSTONE)
-			table_insert(new, old->slot[i].site);
+		struct fsession_site *site = old->slot[i];
+
+		if (site && site != &tombstone)
+			table_insert(new, site);
 	}
 	/* Readers follow the pointer: address dependency. */
 	smp_store_release(&fsession_table, new);
@@ -89,371 +98,320 @@ static void table_remove(struct fsession_site *site)
 	struct fsession_table *table = fsession_table;
 	u32 i = (site->body * GOLDEN_RATIO_64) >> table->shift;
 
-	while (table->slot[i & table->mask].body != site->body)
+	lockdep_assert_held(&fsession_mutex);
+	while (table->slot[i & table->mask] != site)
 		i++;
-	WRITE_ONCE(table->slot[i & table->mask].body, FSESSION_TOMBSTONE);
+	WRITE_ONCE(table->slot[i & table->mask], &tombstone);
+	table->live--;
 }
 
-/* ---- lists ---- */
+/* ---- sites and their registrations ---- */
 
-static const struct fsession_list *site_list(const struct fsession_site *site)
+static struct fsession_list *site_list(const struct fsession_site *site)
 {
 	lockdep_assert_held(&fsession_mutex);
-	return site->list;
+	return (struct fsession_list *)site->list;
 }
 
-/*
- * Where the parts of a call's stack below the frame lie. From the frame down:
- * cookies, the wide context with its two words of header, stack arguments.
- */
-static void list_place(struct fsession_list *list,
-		       const struct fsession_layout *layout)
-{
-	u32 below = 0;
-
-	list->cookies = offsetof(struct fsession_frame, cookie);
-	if (list->n > FSESSION_INLINE_COOKIES) {
-		below += list->n * sizeof(u64);
-		list->cookies = -(s32)below;
-	}
-	list->ctx = offsetof(struct fsession_frame, words);
-	if (layout->wide) {
-		below += (layout->nr + 1) * sizeof(u64);
-		list->ctx = -(s32)below;
-		below += 2 * sizeof(u64);
-		below += layout->stack * sizeof(u64);
-	}
-	list->extra = round_up(below, 16);
-}
-
-/*
- * The list of @site without sessions that are detached, and with @add in front.
- * NULL when nobody is left, or an error. @dropped is the number left out.
- */
-static struct fsession_list *list_next(const struct fsession_site *site,
-				       struct fsession_session *add,
-				       u64 attach_cookie, u32 *dropped)
-{
-	const struct fsession_list *old = site_list(site);
-	struct fsession_list *list;
-	u32 i, n = 0;
-
-	*dropped = 0;
-	for (i = 0; old && i < old->n; i++) {
-		if (old->entry[i].session->live)
-			n++;
-		else
-			(*dropped)++;
-	}
-	if (add)
-		n++;
-	if (n > FSESSION_MAX_SESSIONS)
-		return ERR_PTR(-E2BIG);
-	if (!n)
-		return NULL;
-
-	list = kzalloc(struct_size(list, entry, n), GFP_KERNEL_ACCOUNT);
-	if (!list)
-		return ERR_PTR(-ENOMEM);
-	list->flight = alloc_percpu_gfp(struct fsession_flight,
-					GFP_KERNEL_ACCOUNT);
-	if (!list->flight) {
-		kfree(list);
-		return ERR_PTR(-ENOMEM);
-	}
-	if (add)
-		list->entry[list->n++] = (struct fsession_entry){
-			.session = add,
-			.attach_cookie = attach_cookie,
-		};
-	for (i = 0; old && i < old->n; i++) {
-		if (old->entry[i].session->live)
-			list->entry[list->n++] = old->entry[i];
-	}
-	for (i = 0; i < n; i++)
-		list->mixed |= list->entry[i].session->sleepable;
-	list_place(list, &site->layout);
-	return list;
-}
-
-static void list_free(struct fsession_list *list)
-{
-	free_percpu(list->flight);
-	kfree(list);
-}
-
-/* Makes @new the list of @site. The old one is retired. */
+/* Makes @new the list of @site. */
 static void site_set_list(struct fsession_site *site, struct fsession_list *new)
 {
-	struct fsession_list *old = (struct fsession_list *)site_list(site);
-	u32 i;
+	struct fsession_list *old = site_list(site);
 
-	for (i = 0; new && i < new->n; i++)
-		new->entry[i].session->lists++;
+	if (new) {
+		fsession_list_taken(new);
+		site->reg->used++;
+	}
 	/* Readers follow the pointer: address dependency. */
 	smp_store_release(&site->list, new);
-	if (old)
-		list_add_tail(&old->retired, &retired_lists);
-}
-
-/*
- * Calls out are added up first: what a CPU counts in between the two sums can
- * only make more of them look inside, never a negative number.
- */
-static void list_count(const struct fsession_list *list,
-		       struct fsession_books *books)
-{
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		books->out += READ_ONCE(per_cpu_ptr(list->flight, cpu)->out);
-	/* A call that is seen to be out is seen to be in. */
-	smp_rmb();
-	for_each_possible_cpu(cpu)
-		books->in += READ_ONCE(per_cpu_ptr(list->flight, cpu)->in);
-}
-
-static bool list_has(const struct fsession_list *list,
-		     const struct fsession_session *s)
-{
-	u32 i;
-
-	for (i = 0; i < list->n; i++) {
-		if (list->entry[i].session == s)
-			return true;
-	}
-	return false;
-}
-
-/* Adds what the lists that @s is on have seen so far. */
-void fsession_list_books(const struct fsession_session *s,
-			 struct fsession_books *books)
-{
-	const struct fsession_list *list;
-
-	lockdep_assert_held(&fsession_mutex);
-	if (s->site && s->site->list && list_has(s->site->list, s))
-		list_count(s->site->list, books);
-	list_for_each_entry(list, &retired_lists, retired) {
-		if (list_has(list, s))
-			list_count(list, books);
+	if (old) {
+		site->reg->used--;
+		fsession_list_left(old);
 	}
 }
 
-/*
- * Call before a grace period whose end lets fsession_list_reap() free the lists
- * that are retired now.
- */
-void fsession_list_age(void)
+static void reg_free(struct fsession_reg *reg)
 {
-	struct fsession_list *list;
-
-	lockdep_assert_held(&fsession_mutex);
-	list_for_each_entry(list, &retired_lists, retired)
-		list->aged = true;
-}
-
-/* Frees the aged lists that no call is inside of any more. */
-void fsession_list_reap(void)
-{
-	struct fsession_list *list, *tmp;
-	u32 i;
-
-	lockdep_assert_held(&fsession_mutex);
-	list_for_each_entry_safe(list, tmp, &retired_lists, retired) {
-		struct fsession_books books = {};
-
-		if (!list->aged)
-			continue;
-		list_count(list, &books);
-		if (books.in != books.out)
-			continue;
-		/*
-		 * Pairs with the barriers of those who count out: whatever they
-		 * did with the list and its sessions is done.
-		 */
-		smp_mb();
-		for (i = 0; i < list->n; i++) {
-			struct fsession_session *s = list->entry[i].session;
-
-			s->folded.in += books.in;
-			s->folded.out += books.out;
-			s->lists--;
-		}
-		list_del(&list->retired);
-		list_free(list);
-	}
-}
-
-/* ---- sites ---- */
-
-static void site_free(struct fsession_site *site)
-{
-	module_put(site->owner);
-	kfree_rcu(site, rcu);
-}
-
-/* A site for @t, published, with @s on it. Takes over the owner reference. */
-static struct fsession_reg *site_new(struct fsession_session *s,
-				     struct fsession_target *t)
-{
-	struct fsession_list *list;
 	struct fsession_site *site;
+
+	lockdep_assert_held(&fsession_mutex);
+	for (site = reg->site; site < reg->site + reg->nr; site++) {
+		if (!site->refused)
+			table_remove(site);
+	}
+	list_del(&reg->node);
+	module_put(reg->owner);
+	kvfree_rcu(reg, rcu);
+}
+
+/* A registration for @nr sites, none of which is there yet. */
+static struct fsession_reg *reg_new(struct fsession_attachment *a, u32 nr)
+{
 	struct fsession_reg *reg;
-	u32 dropped;
-	int err;
 
-	err = table_reserve();
-	if (err)
-		return ERR_PTR(err);
-	reg = kzalloc(sizeof(*reg), GFP_KERNEL_ACCOUNT);
-	site = kzalloc(sizeof(*site), GFP_KERNEL_ACCOUNT);
-	if (!reg || !site) {
-		err = -ENOMEM;
-		goto free;
-	}
-	site->func = t->func;
-	site->ip = t->ip;
-	site->body = fsession_arch_body(t->ip);
-	site->layout = t->layout;
-	site->reg = reg;
-	list = list_next(site, s, s->attach_cookie, &dropped);
-	if (IS_ERR(list)) {
-		err = PTR_ERR(list);
-		goto free;
-	}
-	site->owner = t->owner;
-	t->owner = NULL;
-
-	reg->site = site;
+	if (table_reserve(nr))
+		return ERR_PTR(-ENOMEM);
+	reg = kvzalloc(struct_size(reg, site, nr), GFP_KERNEL_ACCOUNT);
+	if (!reg)
+		return ERR_PTR(-ENOMEM);
+	INIT_LIST_HEAD(&reg->directs);
 	reg->state = FSESSION_REG_COMING;
-	list_add_tail(&reg->node, &fsession_regs);
-	site_set_list(site, list);
-	s->site = site;
-	table_insert(fsession_table, site);
-	return reg;
-free:
-	kfree(site);
-	kfree(reg);
-	return ERR_PTR(err);
-}
-
-/* Registers a new site with ftrace. @s is on it already. */
-static int site_register(struct fsession_session *s, struct fsession_reg *reg,
-			 enum fsession_reason *reason)
-{
-	struct fsession_direct *direct;
-
-	direct = fsession_direct_attach(reg->site->ip, reason);
-
-	mutex_lock(&fsession_mutex);
-	if (IS_ERR(direct)) {
-		/* Nobody calls the stub for it any more. */
-		site_set_list(reg->site, NULL);
-		s->site = NULL;
-		table_remove(reg->site);
-		site_free(reg->site);
-		list_del(&reg->node);
-		kfree(reg);
-	} else {
-		reg->direct = direct;
-		reg->state = FSESSION_REG_LIVE;
+	/* Targets that are in a module are all in the same one. */
+	if (a->owner) {
+		__module_get(a->owner);
+		reg->owner = a->owner;
 	}
-	mutex_unlock(&fsession_mutex);
-	wake_up_all(&fsession_changed);
-	return PTR_ERR_OR_ZERO(direct);
+	list_add_tail(&reg->node, &fsession_regs);
+	return reg;
 }
 
-static bool reg_changing(unsigned long body)
+static void site_add(struct fsession_reg *reg, struct fsession_target *t)
 {
-	struct fsession_site *site;
+	struct fsession_site *site = &reg->site[reg->nr++];
+
+	site->body = fsession_arch_body(t->ip);
+	site->offset = site->body - t->func;
+	site->layout = t->layout;
+	site->nr = t->nr;
+	site->reg = reg;
+	table_insert(fsession_table, site);
+	t->site = site;
+}
+
+static struct fsession_site *target_site(const struct fsession_target *t)
+{
+	return fsession_site_find(fsession_arch_body(t->ip));
+}
+
+static bool site_changing(const struct fsession_site *site)
+{
+	return site && (site->reg->state == FSESSION_REG_COMING ||
+			site->reg->state == FSESSION_REG_GOING);
+}
+
+static bool target_changing(const struct fsession_target *t)
+{
 	bool changing;
 
 	mutex_lock(&fsession_mutex);
-	site = fsession_site_find(body);
-	changing = site && (site->reg->state == FSESSION_REG_COMING ||
-			    site->reg->state == FSESSION_REG_GOING);
+	changing = site_changing(target_site(t));
 	mutex_unlock(&fsession_mutex);
 	return changing;
 }
 
-/**
- * fsession_site_attach() - put a session on its target.
- * @s: the session; not visible yet
- * @t: the target
- * @reason: why not
- *
- * On success events flow when this returns. On failure the session is on no
- * site, though perhaps still on a retired list.
+/*
+ * Finds the targets' sites, as far as they have one, and refuses those that can
+ * take no more sessions. Returns a target whose site is just coming or going, or
+ * NULL. @new is the number of those without a site.
  */
-int fsession_site_attach(struct fsession_session *s, struct fsession_target *t,
-			 enum fsession_reason *reason)
+static struct fsession_target *find_sites(struct fsession_attachment *a,
+					  u32 *new)
 {
-	unsigned long body = fsession_arch_body(t->ip);
-	struct fsession_list *list;
-	struct fsession_site *site;
-	struct fsession_reg *reg;
-	u32 dropped;
+	struct fsession_target *t;
+
+	lockdep_assert_held(&fsession_mutex);
+	*new = 0;
+	for (t = a->target; t < a->target + a->nr; t++) {
+		cond_resched();
+		if (t->status)
+			continue;
+		t->site = target_site(t);
+		if (!t->site)
+			++*new;
+		else if (site_changing(t->site))
+			return t;
+		else if (t->site->reg->state == FSESSION_REG_STUCK)
+			fsession_refuse(t, -ENODEV, FSESSION_REASON_FTRACE_OFF);
+		else if (fsession_list_count_live(site_list(t->site)) >=
+			 FSESSION_MAX_SESSIONS)
+			fsession_refuse(t, -E2BIG, FSESSION_REASON_FULL);
+	}
+	return NULL;
+}
+
+/*
+ * Puts @s on the sites of all targets that are not refused. New ones are added to
+ * @reg. When memory runs out @s is on some of them; the reaper takes it off.
+ */
+static int put_on_sites(struct fsession_session *s,
+			struct fsession_attachment *a, struct fsession_reg *reg)
+{
+	const struct fsession_list *last = NULL;
+	struct fsession_list *next = NULL;
+	struct fsession_target *t;
+	u16 shape, last_shape = 0;
+
+	lockdep_assert_held(&fsession_mutex);
+	for (t = a->target; t < a->target + a->nr; t++) {
+		cond_resched();
+		if (t->status)
+			continue;
+		if (!t->site)
+			site_add(reg, t);
+		/* Most have what the one before had. */
+		shape = fsession_layout_shape(t->site->layout);
+		if (!next || site_list(t->site) != last ||
+		    shape != last_shape) {
+			next = fsession_list_get(site_list(t->site), s, shape);
+			if (IS_ERR(next))
+				return PTR_ERR(next);
+		}
+		last = site_list(t->site);
+		last_shape = shape;
+		site_set_list(t->site, next);
+	}
+	return 0;
+}
+
+/* What ftrace is told: the addresses of the new sites, and whose they are. */
+struct ips {
+	unsigned long *ip;
+	struct fsession_target **target;
+	u32 nr;
+};
+
+static int ips_init(struct ips *ips, struct fsession_attachment *a,
+		    struct fsession_reg *reg)
+{
+	struct fsession_target *t;
+
+	ips->nr = 0;
+	ips->ip = kvmalloc_array(reg->nr, sizeof(*ips->ip), GFP_KERNEL_ACCOUNT);
+	ips->target = kvmalloc_array(reg->nr, sizeof(*ips->target),
+				     GFP_KERNEL_ACCOUNT);
+	if (!ips->ip || !ips->target)
+		return -ENOMEM;
+	for (t = a->target; t < a->target + a->nr; t++) {
+		if (t->status || t->site->reg != reg)
+			continue;
+		ips->ip[ips->nr] = t->ip;
+		ips->target[ips->nr++] = t;
+	}
+	return 0;
+}
+
+/* Registers new sites with ftrace. A session is on them already. */
+static int reg_register(struct fsession_attachment *a, struct fsession_reg *reg)
+{
+	struct ips ips = {};
+	struct fsession_target *t;
 	int err;
 
-again:
-	err = mutex_lock_interruptible(&fsession_mutex);
-	if (err)
-		return err;
-	site = fsession_site_find(body);
-	if (!site) {
-		reg = site_new(s, t);
-		mutex_unlock(&fsession_mutex);
-		if (IS_ERR(reg))
-			return PTR_ERR(reg);
-		return site_register(s, reg, reason);
-	}
-	switch (site->reg->state) {
-	case FSESSION_REG_STUCK:
-		*reason = FSESSION_REASON_FTRACE_OFF;
-		err = -ENODEV;
-		break;
-	case FSESSION_REG_LIVE:
-		list = list_next(site, s, s->attach_cookie, &dropped);
-		if (IS_ERR(list)) {
-			err = PTR_ERR(list);
-			if (err == -E2BIG)
-				*reason = FSESSION_REASON_FULL;
-			break;
+	err = ips_init(&ips, a, reg);
+	if (!err)
+		err = fsession_direct_attach(&reg->directs, ips.ip, ips.target,
+					     ips.nr);
+	kvfree(ips.ip);
+	kvfree(ips.target);
+
+	mutex_lock(&fsession_mutex);
+	for (t = a->target; t < a->target + a->nr; t++) {
+		if (!t->site || t->site->reg != reg)
+			continue;
+		/* Nobody calls, or ever has called, the stub for these. */
+		if (t->status || list_empty(&reg->directs)) {
+			site_set_list(t->site, NULL);
+			table_remove(t->site);
+			t->site->refused = true;
 		}
-		site_set_list(site, list);
-		s->site = site;
-		break;
-	default:
-		mutex_unlock(&fsession_mutex);
-		err = wait_event_interruptible(fsession_changed,
-					       !reg_changing(body));
+	}
+	if (list_empty(&reg->directs))
+		reg_free(reg);
+	else
+		reg->state = FSESSION_REG_LIVE;
+	mutex_unlock(&fsession_mutex);
+	wake_up_all(&fsession_changed);
+	return err;
+}
+
+/**
+ * fsession_site_attach() - put a session on its targets.
+ * @s: the session; not visible yet, and without its program
+ * @a: the targets, resolved
+ *
+ * The mutex is held once over all targets. That is a few dozen instructions for
+ * each; attach and info wait for it, detach does not.
+ *
+ * On success every target that is not refused calls the stub. On failure the
+ * session is to be detached: the reaper takes it off what it was put on.
+ */
+int fsession_site_attach(struct fsession_session *s,
+			 struct fsession_attachment *a)
+{
+	enum fsession_reason reason;
+	struct fsession_target *changing;
+	struct fsession_reg *reg = NULL;
+	u32 new;
+	int err;
+
+	for (;;) {
+		err = mutex_lock_interruptible(&fsession_mutex);
 		if (err)
 			return err;
-		goto again;
+		changing = find_sites(a, &new);
+		if (!changing)
+			break;
+		mutex_unlock(&fsession_mutex);
+		err = wait_event_interruptible(fsession_changed,
+					       !target_changing(changing));
+		if (err)
+			return err;
+	}
+	err = fsession_attachment_result(a, &reason);
+	if (!err && new) {
+		reg = reg_new(a, new);
+		if (IS_ERR(reg)) {
+			err = PTR_ERR(reg);
+			reg = NULL;
+		}
+	}
+	if (!err) {
+		err = put_on_sites(s, a, reg);
+		if (err && reg) {
+			/* Those that have a list already must be let go of. */
+			struct fsession_site *site = reg->site;
+
+			for (; site < reg->site + reg->nr; site++)
+				site_set_list(site, NULL);
+			reg_free(reg);
+			wake_up_all(&fsession_changed);
+		}
 	}
 	mutex_unlock(&fsession_mutex);
+	if (err || !reg)
+		return err;
+	err = reg_register(a, reg);
+	if (!err)
+		err = fsession_attachment_result(a, &reason);
+	if (!err && signal_pending(current))
+		err = -EINTR;
 	return err;
 }
 
 /*
- * Replaces the list of @site by one without the sessions that are detached.
- * False when there is no memory for that now: they do not run meanwhile.
+ * Replaces lists that have detached sessions on them. Of all sites in one go,
+ * which takes a few instructions for each.
  */
-bool fsession_site_remove_dead(struct fsession_site *site)
+void fsession_site_remove_dead(void)
 {
-	struct fsession_list *list;
-	u32 dropped;
+	struct fsession_list *list, *next;
+	struct fsession_reg *reg;
+	u32 i;
 
 	lockdep_assert_held(&fsession_mutex);
-	list = list_next(site, NULL, 0, &dropped);
-	if (IS_ERR(list))
-		return false;
-	if (dropped)
-		site_set_list(site, list);
-	else if (list)
-		list_free(list);
-	return true;
+	if (!fsession_list_renew())
+		return;
+	list_for_each_entry(reg, &fsession_regs, node) {
+		for (i = 0; i < reg->nr && reg->used; i++) {
+			list = site_list(&reg->site[i]);
+			if (!list)
+				continue;
+			next = list->next;
+			if (next != list)
+				site_set_list(&reg->site[i], next);
+		}
+		cond_resched();
+	}
 }
 
 /* A registration that nobody needs any more, marked as going; or NULL. */
@@ -463,7 +421,7 @@ struct fsession_reg *fsession_site_idle_reg(void)
 
 	lockdep_assert_held(&fsession_mutex);
 	list_for_each_entry(reg, &fsession_regs, node) {
-		if (reg->state == FSESSION_REG_LIVE && !reg->site->list) {
+		if (reg->state == FSESSION_REG_LIVE && !reg->used) {
 			reg->state = FSESSION_REG_GOING;
 			return reg;
 		}
@@ -471,20 +429,16 @@ struct fsession_reg *fsession_site_idle_reg(void)
 	return NULL;
 }
 
-/* Takes a going registration and its site down. */
+/* Takes a going registration and its sites down. */
 void fsession_site_retire_reg(struct fsession_reg *reg)
 {
-	int err = fsession_direct_detach(reg->direct);
+	int err = fsession_direct_detach(&reg->directs);
 
 	mutex_lock(&fsession_mutex);
-	if (err) {
+	if (err)
 		reg->state = FSESSION_REG_STUCK;
-	} else {
-		table_remove(reg->site);
-		list_del(&reg->node);
-		site_free(reg->site);
-		kfree(reg);
-	}
+	else
+		reg_free(reg);
 	mutex_unlock(&fsession_mutex);
 	wake_up_all(&fsession_changed);
 }
@@ -497,6 +451,6 @@ int fsession_site_init(void)
 
 void fsession_site_exit(void)
 {
-	WARN_ON(!list_empty(&fsession_regs) || !list_empty(&retired_lists));
+	WARN_ON(!list_empty(&fsession_regs) || !fsession_list_none());
 	kvfree(fsession_table);
 }

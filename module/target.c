@@ -7,7 +7,9 @@
 #include <linux/kallsyms.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/string.h>
 
 #include "fsession.h"
@@ -125,82 +127,98 @@ static const struct denied {
 #undef NORETURN
 };
 
-/* @name is "function", or "function [module]" as kallsyms says it. */
-static enum fsession_reason denied_reason(const char *name)
+/*
+ * The table by the first three letters of a name, which every entry has: a lookup
+ * is done for every target. Numbers of entries + 1; 0 ends a chain.
+ */
+#define DENIED_KEY	3
+#define DENIED_BITS	7
+
+static u8 denied_head[1 << DENIED_BITS];
+static u8 denied_next[ARRAY_SIZE(denied)];
+
+static_assert(ARRAY_SIZE(denied) < U8_MAX);
+
+static u32 denied_bucket(const char *name)
 {
-	size_t i, len = strcspn(name, " ");
+	return hash_32(name[0] << 16 | name[1] << 8 | name[2], DENIED_BITS);
+}
+
+static void denied_init(void)
+{
+	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(denied); i++) {
-		size_t n = strlen(denied[i].name);
-		bool prefix = denied[i].name[n - 1] == '*';
+		u8 *head = &denied_head[denied_bucket(denied[i].name)];
+
+		denied_next[i] = *head;
+		*head = i + 1;
+	}
+}
+
+static enum fsession_reason denied_reason(const char *name)
+{
+	size_t i, len = strlen(name);
+
+	if (len < DENIED_KEY)
+		return FSESSION_REASON_NONE;
+	for (i = denied_head[denied_bucket(name)]; i; i = denied_next[i - 1]) {
+		const struct denied *d = &denied[i - 1];
+		size_t n = strlen(d->name);
+		bool prefix = d->name[n - 1] == '*';
 
 		if (prefix)
 			n--;
 		if (prefix ? len >= n : len == n) {
-			if (!strncmp(denied[i].name, name, n))
-				return denied[i].reason;
+			if (!strncmp(d->name, name, n))
+				return d->reason;
 		}
 	}
 	return FSESSION_REASON_NONE;
 }
 
-/* @symbol is "function [module]". */
-static bool same_function(const char *symbol, const char *name)
-{
-	size_t len = strcspn(symbol, " ");
+/* Layouts that are not the first registers, each of them once. */
+static DEFINE_MUTEX(layouts_mutex);
+struct fsession_layout *fsession_layouts[FSESSION_MAX_LAYOUTS];
 
-	return len == strlen(name) && !strncmp(symbol, name, len);
-}
-
-/* The type with @id, without what a typedef or a qualifier wraps around it. */
-static const struct btf_type *bare_type(const struct btf *btf, u32 id)
-{
-	const struct btf_type *t = btf_type_by_id(btf, id);
-
-	while (t) {
-		switch (btf_kind(t)) {
-		case BTF_KIND_TYPEDEF:
-		case BTF_KIND_CONST:
-		case BTF_KIND_VOLATILE:
-		case BTF_KIND_RESTRICT:
-		case BTF_KIND_TYPE_TAG:
-			t = btf_type_by_id(btf, t->type);
-			break;
-		default:
-			return t;
-		}
-	}
-	return NULL;
-}
-
-/*
- * Is @t aligned to two words: an __int128, or a struct of at most 16 bytes with
- * one in it? That is @depth levels down at most; structs nested deeper than that
- * to no purpose do not matter.
+/**
+ * fsession_target_set_layout() - say where a target's arguments lie.
+ * @t: the target
+ * @layout: how; is copied
+ *
+ * A whole kernel has some dozens of wide ones. They are kept until the end.
  */
-static bool two_word_aligned(const struct btf *btf, const struct btf_type *t,
-			     u32 depth)
+int fsession_target_set_layout(struct fsession_target *t,
+			       const struct fsession_layout *layout)
 {
-	const struct btf_member *member;
-	u32 i;
+	u32 i = 0;
+	int err = 0;
 
-	if (!t || t->size != 2 * sizeof(u64))
-		return false;
-	if (btf_is_int(t))
-		return true;
-	if (!btf_is_composite(t) || !depth)
-		return false;
-	for (i = 0, member = btf_members(t); i < btf_vlen(t); i++) {
-		if (two_word_aligned(btf, bare_type(btf, member[i].type),
-				     depth - 1))
-			return true;
+	t->nr = layout->nr;
+	if (layout->wide) {
+		mutex_lock(&layouts_mutex);
+		for (i = 1; i < FSESSION_MAX_LAYOUTS; i++) {
+			if (!fsession_layouts[i] ||
+			    !memcmp(fsession_layouts[i], layout,
+				    sizeof(*layout)))
+				break;
+		}
+		if (i == FSESSION_MAX_LAYOUTS) {
+			err = -EOPNOTSUPP;
+		} else if (!fsession_layouts[i]) {
+			fsession_layouts[i] = kmemdup(layout, sizeof(*layout),
+						      GFP_KERNEL);
+			err = fsession_layouts[i] ? 0 : -ENOMEM;
+		}
+		mutex_unlock(&layouts_mutex);
 	}
-	return false;
+	t->layout = i;
+	return err;
 }
 
 /*
  * Where the calling convention puts the arguments of @model, whose types are
- * those of @params, or words if there are none.
+ * those of @proto, or words if there is none.
  *
  * A struct may be aligned to 16 bytes by an attribute, which BTF does not tell.
  * Then x86 does not have its words where the program is shown them. The function
@@ -208,21 +226,23 @@ static bool two_word_aligned(const struct btf *btf, const struct btf_type *t,
  * is copied.
  */
 static int place_words(const struct btf_func_model *model,
-		       const struct btf *btf, const struct btf_param *params,
+		       const struct btf *btf, const struct btf_type *proto,
 		       struct fsession_layout *layout)
 {
+	const struct btf_param *params = (const struct btf_param *)(proto + 1);
 	u32 regs = 0, stack = 0, spare = 0, nr = 0, i, w;
 
 	for (i = 0; i < model->nr_args; i++) {
 		u32 words = DIV_ROUND_UP(model->arg_size[i], sizeof(u64)), at;
-		const struct btf_type *t;
+		u32 type = proto ? params[i].type : 0;
 
 		if (!words || words > 2 || nr + words > FSESSION_MAX_WORDS)
 			return -EOPNOTSUPP;
-		t = params ? bare_type(btf, params[i].type) : NULL;
-		at = fsession_arch_place(&regs, &stack, words,
-					 two_word_aligned(btf, t, 4));
-		if (at >= FSESSION_ARG_REGS && t && btf_is_composite(t))
+		at = fsession_arch_place(&regs, &stack, words, type &&
+					 fsession_btf_two_word_aligned(btf,
+								       type));
+		if (at >= FSESSION_ARG_REGS && type &&
+		    fsession_btf_composite(btf, type))
 			spare++;
 		for (w = 0; w < words; w++) {
 			layout->wide |= at + w != nr || nr >= FSESSION_ARG_REGS;
@@ -235,24 +255,17 @@ static int place_words(const struct btf_func_model *model,
 }
 
 /*
- * Pins the module named in @symbol, "function [module]". A module's kobject
- * keeps its struct module in memory, and says no once it is going.
+ * Pins the module with @name. A module's kobject keeps its struct module in
+ * memory, and says no once it is going.
  */
-static int pin_owner(const char *symbol, struct module **owner)
+static struct module *pin_module(const char *name)
 {
-	const char *open = strchr(symbol, '[');
-	char name[MODULE_NAME_LEN];
-	struct module *mod = NULL;
+	struct module *mod, *owner = NULL;
 	struct kobject *kobj;
 
-	*owner = NULL;
-	if (!open)
-		return 0;
-	strscpy(name, open + 1, sizeof(name));
-	name[strcspn(name, "]")] = '\0';
 	kobj = kset_find_obj(THIS_MODULE->mkobj.kobj.kset, name);
 	if (!kobj)
-		return -ESTALE;
+		return NULL;
 	mod = container_of(kobj, struct module_kobject, kobj)->mod;
 	/*
 	 * Before a module is live its init may fail, which waits for nobody. Our
@@ -260,64 +273,104 @@ static int pin_owner(const char *symbol, struct module **owner)
 	 */
 	if (mod && (mod == THIS_MODULE || mod->state == MODULE_STATE_LIVE) &&
 	    try_module_get(mod))
-		*owner = mod;
+		owner = mod;
 	kobject_put(kobj);
-	return *owner ? 0 : -ESTALE;
+	return owner;
+}
+
+/*
+ * Splits "function+0x0/0x40 [module]" in place. Returns the module, NULL for the
+ * kernel proper. @start is whether it is the beginning of the function.
+ */
+static char *split_symbol(char *symbol, bool *start)
+{
+	char *module = strchr(symbol, '[');
+	char *offset = strchr(symbol, '+');
+
+	if (module)
+		*strchrnul(++module, ']') = '\0';
+	*start = offset && strstarts(offset, "+0x0/");
+	*strchrnul(symbol, offset ? '+' : ' ') = '\0';
+	return module;
+}
+
+/*
+ * Finds out the symbol at @func, and whether that is its beginning. A module that
+ * it is in is pinned; there is only one, since all targets are in the same BTF.
+ */
+static int find_symbol(struct fsession_attachment *a, unsigned long func,
+		       bool *in_module, bool *start)
+{
+	char *module;
+
+	sprint_symbol(a->symbol, func);
+	module = split_symbol(a->symbol, start);
+	*in_module = module;
+	if (!module)
+		return 0;
+	if (!a->owner) {
+		a->owner = pin_module(module);
+		if (!a->owner)
+			return -ESTALE;
+		/* What is there now cannot go any more. */
+		sprint_symbol(a->symbol, func);
+		module = split_symbol(a->symbol, start);
+	}
+	return module && !strcmp(a->owner->name, module) ? 0 : -ESTALE;
 }
 
 /**
  * fsession_target_at() - what can be said of a function by its address.
- * @func: its address
- * @btf_name: its name in BTF; kallsyms may know the address by another one
+ * @a: the attachment; afterwards its symbol is the function's
+ * @t: the target; func is filled in, ip will be
+ * @btf_name: its name in BTF, where known; kallsyms may know the address by
+ *	another one
  * @in_module: is its BTF that of a module?
- * @t: filled in, but for layout and btf_id; to be released in any case
- * @reason: why not
  */
-int fsession_target_at(unsigned long func, const char *btf_name, bool in_module,
-		       struct fsession_target *t, enum fsession_reason *reason)
+int fsession_target_at(struct fsession_attachment *a, struct fsession_target *t,
+		       const char *btf_name, bool in_module)
 {
+	enum fsession_reason reason;
+	bool is_in_module, start;
 	int err;
 
-	t->func = func;
-	t->name = kmalloc(KSYM_SYMBOL_LEN, GFP_KERNEL_ACCOUNT);
-	if (!t->name)
-		return -ENOMEM;
-	sprint_symbol_no_offset(t->name, func);
+	err = find_symbol(a, t->func, &is_in_module, &start);
 
-	*reason = denied_reason(btf_name) ?: denied_reason(t->name);
-	if (*reason == FSESSION_REASON_NORETURN)
-		return -EDEADLK;
-	if (*reason)
-		return -EACCES;
+	reason = btf_name ? denied_reason(btf_name) : FSESSION_REASON_NONE;
+	reason = reason ?: denied_reason(a->symbol);
+	if (reason == FSESSION_REASON_NORETURN)
+		return fsession_refuse(t, -EDEADLK, reason);
+	if (reason)
+		return fsession_refuse(t, -EACCES, reason);
 	/*
 	 * 6.1 looks for the address by name only, and finds the kernel's own
 	 * function first. That one's arguments are not those that the program
 	 * was verified for.
 	 */
-	if (in_module != !!strchr(t->name, '[')) {
-		*reason = FSESSION_REASON_AMBIGUOUS;
-		return -ENOTUNIQ;
-	}
-	err = pin_owner(t->name, &t->owner);
-	if (!err && t->owner) {
-		/*
-		 * 6.1 does not pin the module for the program: another may be
-		 * where it was. What is there now cannot go any more.
-		 */
-		sprint_symbol_no_offset(t->name, func);
-		if (t->owner != THIS_MODULE && !same_function(t->name, btf_name))
-			err = -ESTALE;
-	}
-	if (err) {
-		*reason = FSESSION_REASON_MODULE_GOING;
-		return err;
-	}
-	t->ip = fsession_arch_site(func);
-	if (!t->ip) {
-		*reason = FSESSION_REASON_NO_SITE;
-		return -ENOENT;
-	}
+	if (in_module != is_in_module)
+		return fsession_refuse(t, -ENOTUNIQ, FSESSION_REASON_AMBIGUOUS);
+	if (err)
+		return fsession_refuse(t, err, FSESSION_REASON_MODULE_GOING);
+	if (!start)
+		return fsession_refuse(t, -ESTALE, FSESSION_REASON_NAME);
+	t->ip = fsession_arch_site(t->func);
+	if (!t->ip)
+		return fsession_refuse(t, -ENOENT, FSESSION_REASON_NO_SITE);
 	return 0;
+}
+
+static int set_layout(struct fsession_target *t,
+		      const struct btf_func_model *model, const struct btf *btf,
+		      const struct btf_type *proto)
+{
+	struct fsession_layout layout = {};
+	int err = place_words(model, btf, proto, &layout);
+
+	if (!err)
+		err = fsession_target_set_layout(t, &layout);
+	if (err == -EOPNOTSUPP)
+		return fsession_refuse(t, err, FSESSION_REASON_ARGS);
+	return err ? fsession_refuse(t, err, FSESSION_REASON_NONE) : 0;
 }
 
 /* What the verifier found out about the program's target when it was loaded. */
@@ -332,6 +385,10 @@ static int get_verified(struct bpf_prog *prog, struct verified *v,
 	struct bpf_trampoline *tr;
 	int err = 0;
 
+	if (prog->expected_attach_type != BPF_TRACE_FEXIT) {
+		*reason = FSESSION_REASON_ATTACH_TYPE;
+		return -EPROTONOSUPPORT;
+	}
 	mutex_lock(&prog->aux->dst_mutex);
 	tr = prog->aux->dst_trampoline;
 	if (prog->aux->dst_prog) {
@@ -349,57 +406,259 @@ static int get_verified(struct bpf_prog *prog, struct verified *v,
 	return err;
 }
 
-/* The arguments of @prog's target, of which there are @nr, in its BTF. */
-static const struct btf_param *target_params(const struct bpf_prog *prog,
-					     u32 nr)
+/* The prototype that @v was made of, or NULL. */
+static const struct btf_type *verified_proto(const struct bpf_prog *prog,
+					     const struct verified *v)
 {
 	const struct btf *btf = prog->aux->attach_btf;
-	const struct btf_type *t;
+	const struct btf_type *proto;
 
 	if (!btf)
 		return NULL;
-	t = btf_type_by_id(btf, prog->aux->attach_btf_id);
-	if (t && btf_type_is_func(t))
-		t = btf_type_by_id(btf, t->type);
-	if (!t || !btf_type_is_func_proto(t) || btf_type_vlen(t) < nr)
-		return NULL;
-	return (const struct btf_param *)(t + 1);
+	proto = fsession_btf_proto(btf, prog->aux->attach_btf_id);
+	return proto && btf_vlen(proto) >= v->model.nr_args ? proto : NULL;
 }
 
 /**
  * fsession_target_resolve() - the target of a session program.
  * @prog: a tracing program
- * @t: filled in; to be released in any case
+ * @a: an attachment with one target, which is filled in
  * @reason: why not
  */
-int fsession_target_resolve(struct bpf_prog *prog, struct fsession_target *t,
+int fsession_target_resolve(struct bpf_prog *prog,
+			    struct fsession_attachment *a,
 			    enum fsession_reason *reason)
 {
+	const char *name = prog->aux->attach_func_name;
+	struct fsession_target *t = a->target;
 	struct verified v;
 	int err;
 
-	if (prog->expected_attach_type != BPF_TRACE_FEXIT) {
-		*reason = FSESSION_REASON_ATTACH_TYPE;
-		return -EPROTONOSUPPORT;
-	}
 	err = get_verified(prog, &v, reason);
 	if (err)
 		return err;
-	err = place_words(&v.model, prog->aux->attach_btf,
-			  target_params(prog, v.model.nr_args), &t->layout);
-	if (err) {
-		*reason = FSESSION_REASON_ARGS;
-		return err;
-	}
+	t->func = v.func;
 	t->btf_id = prog->aux->attach_btf_id;
-	return fsession_target_at(v.func, prog->aux->attach_func_name,
-				  t->btf_id >= fsession_btf_base.types, t,
-				  reason);
+	err = set_layout(t, &v.model, prog->aux->attach_btf,
+			 verified_proto(prog, &v));
+	if (!err)
+		err = fsession_target_at(a, t, name,
+					 t->btf_id >= fsession_btf_base.types);
+	/*
+	 * 6.1 does not pin the module for the program: another may be where it
+	 * was. What is there now cannot go any more.
+	 */
+	if (!err && a->owner && strcmp(a->symbol, name))
+		err = fsession_refuse(t, -ESTALE, FSESSION_REASON_MODULE_GOING);
+	*reason = t->reason;
+	return err;
 }
 
-/* What nobody has taken over is let go. */
-void fsession_target_release(struct fsession_target *t)
+/* What is the same for all targets of a program. */
+struct multi {
+	const struct btf *btf;
+	const struct btf_type *proto;	/* that it was verified for */
+	struct fsession_btf *names;
+	bool in_module;
+	u32 slots;			/* of ctx that it reads by itself */
+};
+
+/*
+ * A program may be put on a function that it was not verified for if what it
+ * reads from its context is of the same type there, and if the function is what
+ * the BTF id says. All else it has by helpers, which go by the call's own frame.
+ */
+static int resolve_one(struct multi *m, struct fsession_attachment *a,
+		       struct fsession_target *t)
 {
-	module_put(t->owner);
-	kfree(t->name);
+	const struct btf_type *func, *proto;
+	struct btf_func_model model = {};
+	int err;
+
+	func = fsession_btf_func(m->btf, t->btf_id);
+	proto = fsession_btf_proto(m->btf, t->btf_id);
+	/* The ids of a module's BTF go on where the kernel's end. */
+	if (!func || !proto ||
+	    m->in_module != (t->btf_id >= fsession_btf_base.types))
+		return fsession_refuse(t, -EINVAL, FSESSION_REASON_BTF_ID);
+	err = fsession_target_at(a, t, NULL, m->in_module);
+	if (err)
+		return err;
+	/* Not before its module is pinned, which keeps the BTF. */
+	if (!m->names)
+		m->names = fsession_btf_get(m->btf, a->owner);
+	if (!m->names || !fsession_btf_name_is(m->names, func, a->symbol,
+					       strlen(a->symbol)))
+		return fsession_refuse(t, -ESTALE, FSESSION_REASON_NAME);
+	if (fsession_btf_model(m->btf, proto, &model))
+		return fsession_refuse(t, -EOPNOTSUPP, FSESSION_REASON_ARGS);
+	if (!fsession_btf_same_ctx(m->btf, m->proto, proto, m->slots))
+		return fsession_refuse(t, -EPROTO, FSESSION_REASON_CONTEXT);
+	return set_layout(t, &model, m->btf, proto);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	const struct fsession_target *x = *(struct fsession_target **)a;
+	const struct fsession_target *y = *(struct fsession_target **)b;
+
+	return x->btf_id < y->btf_id ? -1 : x->btf_id > y->btf_id;
+}
+
+static int compare_funcs(const void *a, const void *b)
+{
+	const struct fsession_target *x = *(struct fsession_target **)a;
+	const struct fsession_target *y = *(struct fsession_target **)b;
+
+	return x->func < y->func ? -1 : x->func > y->func;
+}
+
+/* Refuses what is there twice. A session is on a function once. */
+static int refuse_twice(struct fsession_attachment *a,
+			int (*compare)(const void *a, const void *b))
+{
+	struct fsession_target **sorted;
+	int err = 0;
+	u32 i;
+
+	sorted = kvmalloc_array(a->nr, sizeof(*sorted), GFP_KERNEL_ACCOUNT);
+	if (!sorted)
+		return -ENOMEM;
+	for (i = 0; i < a->nr; i++)
+		sorted[i] = &a->target[i];
+	sort(sorted, a->nr, sizeof(*sorted), compare, NULL);
+	for (i = 1; i < a->nr; i++) {
+		if (compare(&sorted[i - 1], &sorted[i]))
+			continue;
+		fsession_refuse(sorted[i - 1], -EINVAL, FSESSION_REASON_TWICE);
+		err = fsession_refuse(sorted[i], -EINVAL,
+				      FSESSION_REASON_TWICE);
+	}
+	kvfree(sorted);
+	return err;
+}
+
+/* Mistakes of the caller's, which no flag lets pass. */
+static int check_ids(struct fsession_attachment *a)
+{
+	int err = 0;
+	u32 i;
+
+	for (i = 0; i < a->nr; i++) {
+		if (!a->target[i].btf_id)
+			err = fsession_refuse(&a->target[i], -EINVAL,
+					      FSESSION_REASON_BTF_ID);
+	}
+	if (!err)
+		err = refuse_twice(a, compare_ids);
+	return err ?: refuse_twice(a, compare_funcs);
+}
+
+/**
+ * fsession_target_resolve_multi() - targets that a program is given.
+ * @prog: a tracing program
+ * @a: func, btf_id and attach_cookie of its targets are set
+ * @reason: why not
+ *
+ * Returns an error when nothing is to be attached.
+ */
+int fsession_target_resolve_multi(struct bpf_prog *prog,
+				  struct fsession_attachment *a,
+				  enum fsession_reason *reason)
+{
+	struct multi m = {
+		.btf = prog->aux->attach_btf,
+		.in_module = prog->aux->attach_btf_id >=
+			     fsession_btf_base.types,
+		.slots = DIV_ROUND_UP(prog->aux->max_ctx_offset, sizeof(u64)),
+	};
+	struct verified v;
+	int err;
+	u32 i;
+
+	err = get_verified(prog, &v, reason);
+	if (err)
+		return err;
+	m.proto = verified_proto(prog, &v);
+	if (!m.proto) {
+		*reason = FSESSION_REASON_PROG_TARGET;
+		return -EOPNOTSUPP;
+	}
+	/*
+	 * The verifier marks a program with tail calls so. What it may call was
+	 * verified for the same prototype, and reads who knows how much.
+	 */
+	if (prog->cb_access)
+		m.slots = FSESSION_MAX_WORDS + 1;
+	err = check_ids(a);
+	if (err == -EINVAL)
+		a->skip = false;
+	for (i = 0; !err && i < a->nr; i++) {
+		resolve_one(&m, a, &a->target[i]);
+		cond_resched();
+		if (signal_pending(current))
+			err = -EINTR;
+	}
+	fsession_btf_put(m.names);
+	if (err == -EINTR || err == -ENOMEM)
+		return err;
+	return fsession_attachment_result(a, reason);
+}
+
+/**
+ * fsession_attachment_result() - may the attach go on?
+ * @a: the attachment
+ * @reason: why not
+ *
+ * Returns the error of the first target that is refused, if that ends it: if none
+ * may be skipped, or if none is left.
+ */
+int fsession_attachment_result(const struct fsession_attachment *a,
+			       enum fsession_reason *reason)
+{
+	const struct fsession_target *t, *first = NULL;
+	bool left = false;
+
+	for (t = a->target; t < a->target + a->nr; t++) {
+		if (!t->status)
+			left = true;
+		else if (!first)
+			first = t;
+	}
+	if (!first || (a->skip && left))
+		return 0;
+	*reason = first->reason;
+	return first->status;
+}
+
+struct fsession_attachment *fsession_attachment_new(u32 nr)
+{
+	struct fsession_attachment *a;
+
+	a = kvzalloc(struct_size(a, target, nr), GFP_KERNEL_ACCOUNT);
+	if (a)
+		a->nr = nr;
+	return a;
+}
+
+void fsession_attachment_free(struct fsession_attachment *a)
+{
+	if (!a)
+		return;
+	module_put(a->owner);
+	kvfree(a);
+}
+
+void fsession_target_init(void)
+{
+	denied_init();
+}
+
+/* No call is left. */
+void fsession_target_exit(void)
+{
+	u32 i;
+
+	for (i = 1; i < FSESSION_MAX_LAYOUTS; i++)
+		kfree(fsession_layouts[i]);
 }

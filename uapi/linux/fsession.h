@@ -11,13 +11,15 @@
  * DOC: Objects
  *
  * /dev/fsession (mode 0600) takes the ioctls marked [device] below. A
- * successful FSESSION_IOC_ATTACH returns a new file descriptor, the *session*:
- * it is close-on-exec, it takes the ioctls marked [session], and closing its
- * last copy is detach. A process that dies detaches by dying.
+ * successful FSESSION_IOC_ATTACH or FSESSION_IOC_ATTACH_MULTI returns a new file
+ * descriptor, the *session*: it is close-on-exec, it takes the ioctls marked
+ * [session], and closing its last copy is detach. A process that dies detaches by
+ * dying.
  *
  * The session's /proc/<pid>/fdinfo has, tab separated: session_id, prog_id,
  * target ("function" or "function [module]"), target_btf_id, attach_cookie, hits
- * (entries), misses, inside.
+ * (entries), misses, inside. A session on many functions has one line more, sites,
+ * and names the first of them.
  *
  * Detach stops the program at once and never waits for calls that are still
  * inside the traced function. Those calls keep the session *draining*: it stays
@@ -33,6 +35,13 @@
  * return value (zero at entry). Helpers that read the context (bpf_get_func_arg,
  * bpf_get_func_ret, bpf_get_func_ip, bpf_get_attach_cookie, ...) answer at entry
  * as at exit.
+ *
+ * FSESSION_IOC_ATTACH puts a program on the function that it was loaded for.
+ * FSESSION_IOC_ATTACH_MULTI puts it on any functions of the same BTF, the kernel's
+ * or that module's, that show it the same context: every word of ctx that the
+ * program reads by itself has to have the same BTF type there, down to what a
+ * pointer points to. A program that reads its context through helpers only goes
+ * on any function; one that makes tail calls, only on those of its own prototype.
  *
  *	bool bpf_fsession_is_return(void)
  *		true at exit; false at entry, and in a program that no session
@@ -95,10 +104,24 @@
  *	ENODEV		ftrace is switched off or has shut down	_FTRACE_OFF
  *	EMFILE, ENFILE	no file descriptor is left		_NONE
  *
+ * FSESSION_IOC_ATTACH_MULTI: the same, of which those from ENOENT to ENODEV are also
+ * those of a target's status, and:
+ *	EINVAL		targets is NULL, or count is 0		_NONE
+ *	E2BIG		count is above FSESSION_MAX_TARGETS	_NONE
+ *	EINVAL		btf_id is 0, or is no function of the program's BTF
+ *								_BTF_ID
+ *	EINVAL		a btf_id or an address is there twice	_TWICE
+ *	ESTALE		at the address does not begin the function that btf_id
+ *			names					_NAME
+ *	EPROTO		the program reads words of its context that are of
+ *			another type there			_CONTEXT
+ *
  * FSESSION_IOC_INFO:
  *	ENOENT		no session of that id, or none after it
- *	ENOSPC		name_len is not zero and too short; name_len says what
- *			it takes
+ *	ENOSPC		name_len or target_count is not zero and too small; it
+ *			says what it takes, and as many targets as fit are there
+ *	EINVAL		one of targets and target_count is zero, and the other
+ *			is not
  *
  * FSESSION_IOC_DRAIN:
  *	ETIMEDOUT	sessions are still draining after timeout_ms, or at once
@@ -120,12 +143,17 @@
 #define FSESSION_IOC_ATTACH	_IO(FSESSION_IOC_MAGIC, 0x81)
 #define FSESSION_IOC_INFO	_IO(FSESSION_IOC_MAGIC, 0x82)
 #define FSESSION_IOC_DRAIN	_IO(FSESSION_IOC_MAGIC, 0x83)
+#define FSESSION_IOC_ATTACH_MULTI	_IO(FSESSION_IOC_MAGIC, 0x84)
 
 /* Raised when a structure or a meaning changes; never for an addition. */
 #define FSESSION_ABI_VERSION	1
 
 /* Bits of fsession_query.features. */
 #define FSESSION_FEATURE_ATTACH	(1ULL << 0)	/* one program on one function */
+#define FSESSION_FEATURE_MULTI	(1ULL << 1)	/* one program on many */
+
+/* Functions of one session. */
+#define FSESSION_MAX_TARGETS	(1U << 20)
 
 /**
  * struct fsession_query - FSESSION_IOC_QUERY [device]: what this module is
@@ -173,6 +201,10 @@ enum fsession_reason {
 	FSESSION_REASON_MODULE_GOING	= 11,
 	FSESSION_REASON_FTRACE_OFF	= 12,
 	FSESSION_REASON_AMBIGUOUS	= 13,
+	FSESSION_REASON_BTF_ID		= 14,
+	FSESSION_REASON_TWICE		= 15,
+	FSESSION_REASON_NAME		= 16,
+	FSESSION_REASON_CONTEXT		= 17,
 };
 
 /**
@@ -197,6 +229,74 @@ struct fsession_attach {
 	__s32 prog_fd;
 	__u32 reason;
 	__u64 attach_cookie;
+};
+
+/**
+ * struct fsession_target_desc - one function of a session on many
+ * @addr:		FSESSION_IOC_ATTACH_MULTI: [in] its address
+ *			FSESSION_IOC_INFO: [out] the same; 0 when the caller
+ *			lacks CAP_SYSLOG
+ * @attach_cookie:	[in], and [out] of FSESSION_IOC_INFO: what
+ *			bpf_get_attach_cookie() returns in the program on it
+ * @btf_id:		[in], and [out] of FSESSION_IOC_INFO: its id in the
+ *			program's BTF
+ * @status:		[out] 0, or why the program is not on it, a negative errno
+ *			of the table above
+ * @reason:		[out] of FSESSION_IOC_ATTACH_MULTI: an enum
+ *			fsession_reason
+ * @reserved:		0
+ *
+ * What is [out] only is to be 0 on the way in.
+ */
+struct fsession_target_desc {
+	__u64 addr;
+	__u64 attach_cookie;
+	__u32 btf_id;
+	__s32 status;
+	__u32 reason;
+	__u32 reserved;
+};
+
+/* fsession_attach_multi.flags */
+#define FSESSION_MULTI_SKIP	(1U << 0)
+
+/**
+ * struct fsession_attach_multi - FSESSION_IOC_ATTACH_MULTI [device]: attach a
+ *				  program to many functions
+ * @size:		[in] sizeof(struct fsession_attach_multi)
+ * @flags:		[in] FSESSION_MULTI_SKIP or 0
+ * @prog_fd:		[in] a loaded session program (see "Programs")
+ * @reason:		[out] an enum fsession_reason, of what the ioctl fails
+ *			for; 0 on entry
+ * @targets:		[in] user pointer: the functions, @count times a struct
+ *			fsession_target_desc
+ * @count:		[in] 1 to FSESSION_MAX_TARGETS
+ * @attached:		[out] functions that the program is on
+ *
+ * Without FSESSION_MULTI_SKIP the program is attached to all functions or to none.
+ * If one is refused the ioctl fails with the error of the first such; every one
+ * that is refused has its status, the others 0. The program has run on none.
+ *
+ * With it, functions that are refused are left out and have their status. Only if
+ * that is so of all, the ioctl fails with the error of the first. What is wrong
+ * with the call and not with a function (EINVAL) is never left out.
+ *
+ * The statuses are written if the targets have been looked at, whether the ioctl
+ * fails or not. The whole is one session: the program is on all functions from the
+ * same moment on, and off them from the same moment on. A signal ends the ioctl
+ * with EINTR and nothing attached.
+ *
+ * Since ABI version 1, with FSESSION_FEATURE_MULTI. Returns the session's file
+ * descriptor.
+ */
+struct fsession_attach_multi {
+	__u32 size;
+	__u32 flags;
+	__s32 prog_fd;
+	__u32 reason;
+	__u64 targets;
+	__u32 count;
+	__u32 attached;
 };
 
 /* fsession_info.state */
@@ -238,8 +338,18 @@ enum fsession_state {
  * @name_len:		[in] bytes at @name, 0 for no name
  *			[out] bytes that the name takes, with its NUL
  * @reserved:		0
+ * @targets:		[in] user pointer: where to put the functions, as struct
+ *			fsession_target_desc, in the order in which they were
+ *			given; or 0
+ * @target_count:	[in] how many fit there, 0 for none
+ *			[out] functions given, with those that were refused
+ * @reserved2:		0
  *
- * Since ABI version 1. Returns 0.
+ * Of a session on many functions, attach_cookie, target_addr, target_btf_id and
+ * the name are those of the first that the program is on; the counts are sums.
+ *
+ * Since ABI version 1; the fields from @targets on, with FSESSION_FEATURE_MULTI.
+ * Returns 0.
  */
 struct fsession_info {
 	__u32 size;
@@ -262,6 +372,9 @@ struct fsession_info {
 	__u64 name;
 	__u32 name_len;
 	__u32 reserved;
+	__u64 targets;
+	__u32 target_count;
+	__u32 reserved2;
 };
 
 /**

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Lists of sessions, one for each content, and what they count.
+ *
+ * Ten thousand functions with the same sessions have the same list, so memory
+ * and the time that detach takes go with the number of contents, and a list's
+ * counters are about all of its sites. A session's books are the sums over the
+ * lists that it is on: every site of such a list is one that the session is on,
+ * and while a call is under it, it is on no other.
+ */
+#include <linux/jhash.h>
+#include <linux/slab.h>
+
+#include "fsession.h"
+
+#define BUCKET_BITS	8
+
+/* fsession_mutex */
+static LIST_HEAD(current_lists);
+static LIST_HEAD(retired_lists);
+static struct hlist_head buckets[1 << BUCKET_BITS];
+
+/*
+ * All of a layout that a list's place on the stack depends on: nothing, or of a
+ * wide one the words, and those of them that are on the stack.
+ */
+u16 fsession_layout_shape(u16 layout)
+{
+	const struct fsession_layout *l = fsession_layouts[layout];
+
+	return l ? l->nr << 8 | l->stack : 0;
+}
+
+/*
+ * Where the parts of a call's stack below the frame lie. From the frame down:
+ * cookies, the wide context with its two words of header, stack arguments.
+ */
+static void list_place(struct fsession_list *list)
+{
+	u32 below = 0;
+
+	list->cookies = offsetof(struct fsession_frame, cookie);
+	if (list->n > FSESSION_INLINE_COOKIES) {
+		below += list->n * sizeof(u64);
+		list->cookies = -(s32)below;
+	}
+	list->ctx = offsetof(struct fsession_frame, words);
+	if (list->shape) {
+		below += ((list->shape >> 8) + 1) * sizeof(u64);
+		list->ctx = -(s32)below;
+		below += 2 * sizeof(u64);
+		below += (list->shape & 0xff) * sizeof(u64);
+	}
+	list->extra = round_up(below, 16);
+}
+
+static struct fsession_list *list_find(struct fsession_session **session,
+				       u32 n, u16 shape, u32 hash)
+{
+	struct fsession_list *list;
+
+	hlist_for_each_entry(list, &buckets[hash_32(hash, BUCKET_BITS)],
+			     bucket) {
+		if (list->hash == hash && list->n == n &&
+		    list->shape == shape &&
+		    !memcmp(list->session, session, n * sizeof(*session)))
+			return list;
+	}
+	return NULL;
+}
+
+static struct fsession_list *list_new(struct fsession_session **session, u32 n,
+				      u16 shape, u32 hash)
+{
+	struct fsession_list *list;
+	u32 i;
+
+	list = kzalloc(struct_size(list, session, n), GFP_KERNEL_ACCOUNT);
+	if (!list)
+		return ERR_PTR(-ENOMEM);
+	list->flight = alloc_percpu_gfp(struct fsession_flight,
+					GFP_KERNEL_ACCOUNT);
+	if (!list->flight) {
+		kfree(list);
+		return ERR_PTR(-ENOMEM);
+	}
+	list->n = n;
+	list->shape = shape;
+	list->hash = hash;
+	list->next = list;
+	for (i = 0; i < n; i++) {
+		list->session[i] = session[i];
+		list->mixed |= session[i]->sleepable;
+		session[i]->lists++;
+	}
+	list_place(list);
+	list_add_tail(&list->node, &current_lists);
+	hlist_add_head(&list->bucket, &buckets[hash_32(hash, BUCKET_BITS)]);
+	return list;
+}
+
+static void list_free(struct fsession_list *list)
+{
+	u32 i;
+
+	for (i = 0; i < list->n; i++)
+		list->session[i]->lists--;
+	list_del(&list->node);
+	free_percpu(list->flight);
+	kfree(list);
+}
+
+/**
+ * fsession_list_get() - the list that comes after another.
+ * @old: what a site has now, or NULL
+ * @add: a session to be put in front, or NULL
+ * @shape: of the site
+ *
+ * Returns the list of those on @old that are not detached, with @add; NULL when
+ * that is nobody; or an error pointer. A list has to be given to a site before
+ * the mutex is let go.
+ */
+struct fsession_list *fsession_list_get(const struct fsession_list *old,
+					struct fsession_session *add, u16 shape)
+{
+	struct fsession_session *session[FSESSION_MAX_SESSIONS];
+	u32 i, n = 0, hash;
+
+	lockdep_assert_held(&fsession_mutex);
+	if (add)
+		session[n++] = add;
+	for (i = 0; old && i < old->n; i++) {
+		if (!READ_ONCE(old->session[i]->live))
+			continue;
+		if (n == FSESSION_MAX_SESSIONS)
+			return ERR_PTR(-E2BIG);
+		session[n++] = old->session[i];
+	}
+	if (!n)
+		return NULL;
+	hash = jhash(session, n * sizeof(session[0]), shape);
+	return list_find(session, n, shape, hash) ?:
+	       list_new(session, n, shape, hash);
+}
+
+/* Sessions on @list, or NULL, that are not detached. */
+u32 fsession_list_count_live(const struct fsession_list *list)
+{
+	u32 i, n = 0;
+
+	lockdep_assert_held(&fsession_mutex);
+	for (i = 0; list && i < list->n; i++)
+		n += READ_ONCE(list->session[i]->live);
+	return n;
+}
+
+/* One more site is going to have it. */
+void fsession_list_taken(struct fsession_list *list)
+{
+	lockdep_assert_held(&fsession_mutex);
+	list->sites++;
+}
+
+/* A site has it no more. With the last one it retires. */
+void fsession_list_left(struct fsession_list *list)
+{
+	lockdep_assert_held(&fsession_mutex);
+	if (--list->sites)
+		return;
+	hlist_del(&list->bucket);
+	list_move_tail(&list->node, &retired_lists);
+}
+
+static bool list_has_aged(const struct fsession_list *list)
+{
+	u32 i;
+
+	for (i = 0; i < list->n; i++) {
+		if (list->session[i]->aged)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * fsession_list_renew() - find what comes after lists with detached sessions.
+ *
+ * Points ->next of each to a list without them, or NULL, and of every other list
+ * to itself. One for which there is no memory now keeps its detached sessions,
+ * which do not run, until the next time. Returns whether there is any to be
+ * replaced; then every site has to be, before the mutex is let go.
+ */
+bool fsession_list_renew(void)
+{
+	struct fsession_list *list, *next;
+	bool any = false;
+
+	lockdep_assert_held(&fsession_mutex);
+	/* What is added meanwhile has nobody on it who is detached. */
+	list_for_each_entry(list, &current_lists, node) {
+		list->next = list;
+		if (!list_has_aged(list))
+			continue;
+		next = fsession_list_get(list, NULL, list->shape);
+		if (IS_ERR(next))
+			continue;
+		list->next = next;
+		any = true;
+	}
+	return any;
+}
+
+/*
+ * Calls out are added up first: what a CPU counts in between the two sums can
+ * only make more of them look inside, never a negative number.
+ */
+static void list_count(const struct fsession_list *list,
+		       struct fsession_books *books)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		books->out += READ_ONCE(per_cpu_ptr(list->flight, cpu)->out);
+	/* A call that is seen to be out is seen to be in. */
+	smp_rmb();
+	for_each_possible_cpu(cpu)
+		books->in += READ_ONCE(per_cpu_ptr(list->flight, cpu)->in);
+}
+
+static bool list_has(const struct fsession_list *list,
+		     const struct fsession_session *s)
+{
+	u32 i;
+
+	for (i = 0; i < list->n; i++) {
+		if (list->session[i] == s)
+			return true;
+	}
+	return false;
+}
+
+/* Adds what the lists that @s is on have seen so far. */
+void fsession_list_books(const struct fsession_session *s,
+			 struct fsession_books *books)
+{
+	const struct fsession_list *list;
+
+	lockdep_assert_held(&fsession_mutex);
+	list_for_each_entry(list, &current_lists, node) {
+		if (list_has(list, s))
+			list_count(list, books);
+	}
+	list_for_each_entry(list, &retired_lists, node) {
+		if (list_has(list, s))
+			list_count(list, books);
+	}
+}
+
+/*
+ * Call before a grace period whose end lets fsession_list_reap() free the lists
+ * that are retired now.
+ */
+void fsession_list_age(void)
+{
+	struct fsession_list *list;
+
+	lockdep_assert_held(&fsession_mutex);
+	list_for_each_entry(list, &retired_lists, node)
+		list->aged = true;
+}
+
+/* Frees the aged lists that no call is inside of any more. */
+void fsession_list_reap(void)
+{
+	struct fsession_list *list, *tmp;
+	u32 i;
+
+	lockdep_assert_held(&fsession_mutex);
+	list_for_each_entry_safe(list, tmp, &retired_lists, node) {
+		struct fsession_books books = {};
+
+		if (!list->aged)
+			continue;
+		list_count(list, &books);
+		if (books.in != books.out)
+			continue;
+		/*
+		 * Pairs with the barriers of those who count out: whatever they
+		 * did with the list and its sessions is done.
+		 */
+		smp_mb();
+		for (i = 0; i < list->n; i++) {
+			list->session[i]->folded.in += books.in;
+			list->session[i]->folded.out += books.out;
+		}
+		list_free(list);
+	}
+}
+
+bool fsession_list_none(void)
+{
+	return list_empty(&current_lists) && list_empty(&retired_lists);
+}
