@@ -1,0 +1,895 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One program on many functions.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include <bpf/btf.h>
+
+#include "progs/multi.h"
+#include "progs/numbered.h"
+#include "session.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define NO_ID	      0x7fffffff
+
+typedef struct fsession_target_desc desc_t;
+
+/*
+ * Targets
+ */
+
+static struct btf *vmlinux_btf(void)
+{
+	static struct btf *btf;
+
+	if (!btf)
+		btf = btf__load_vmlinux_btf();
+	REQUIRE(btf);
+	return btf;
+}
+
+static struct btf *testmod_btf(void)
+{
+	static struct btf *btf;
+
+	if (!btf)
+		btf = btf__load_module_btf(MODULE, vmlinux_btf());
+	REQUIRE(btf);
+	return btf;
+}
+
+static desc_t target(const char *function, uint64_t cookie)
+{
+	int id = btf__find_by_name_kind(testmod_btf(), function,
+					BTF_KIND_FUNC);
+	desc_t d = { .addr = symbol(function, MODULE),
+		     .attach_cookie = cookie,
+		     .btf_id = id };
+
+	if (id <= 0 || !d.addr)
+		FAIL("no '%s' in the test module", function);
+	return d;
+}
+
+static desc_t kernel_target(const char *function, uint64_t cookie)
+{
+	int id = btf__find_by_name_kind(vmlinux_btf(), function,
+					BTF_KIND_FUNC);
+	desc_t d = { .addr = symbol(function, NULL),
+		     .attach_cookie = cookie,
+		     .btf_id = id };
+
+	if (id <= 0 || !d.addr)
+		FAIL("no '%s' in the kernel", function);
+	return d;
+}
+
+/* The last call's argument. */
+static struct fsession_attach_multi last;
+
+static int try_multi(int prog_fd, desc_t *targets, unsigned int count,
+		     unsigned int flags)
+{
+	last = (struct fsession_attach_multi){
+		.size = sizeof(last),
+		.flags = flags,
+		.prog_fd = prog_fd,
+		.targets = (uintptr_t)targets,
+		.count = count,
+	};
+	return try_ioctl(device(), FSESSION_IOC_ATTACH_MULTI, &last);
+}
+
+static int multi(int prog_fd, desc_t *targets, unsigned int count,
+		 unsigned int flags)
+{
+	int fd = try_multi(prog_fd, targets, count, flags);
+
+	if (fd < 0)
+		FAIL("attach: %s, reason %u", strerror(-fd), last.reason);
+	return fd;
+}
+
+static void check_status(const desc_t *d, int status, unsigned int reason)
+{
+	CHECK_EQ(d->status, status);
+	CHECK_EQ(d->reason, reason);
+}
+
+static void forget(desc_t *targets, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		targets[i].status = targets[i].reason = 0;
+}
+
+/* As a case that fails would leave it: nobody is on it, and nobody was. */
+static void nothing_attached(const char *function)
+{
+	drain();
+	CHECK_EQ(query().live, 0);
+	WAIT_FOR(!ftrace_enabled_on(function));
+}
+
+#define ARG1 "fsession_test_arg1"
+#define ARG2 "fsession_test_arg2"
+#define ARG3 "fsession_test_arg3"
+
+/*
+ * What it sees
+ */
+
+CASE(multi_three, "one program on three functions: arguments, result, ip, "
+		  "attach cookie")
+{
+	static const char *const names[] = { ARG1, ARG2, ARG3 };
+	struct recording r = recording_load("record", ARG2);
+	desc_t t[3];
+	unsigned int i, a;
+
+	CHECK(query().features & FSESSION_FEATURE_MULTI);
+	for (i = 0; i < 3; i++)
+		t[i] = target(names[i], 100 + i);
+	r.fd = multi(r.prog_fd, t, 3, 0);
+	CHECK_EQ(last.attached, 3);
+	for (i = 0; i < 3; i++) {
+		struct fsession_tm_call call = tm_prepare(names[i], 1);
+		unsigned int run;
+
+		check_status(&t[i], 0, 0);
+		tm_call(&call);
+		for (run = 0; run < 2; run++) {
+			const struct recorder_run *at = &r.rec->at[run];
+
+			CHECK_EQ(at->runs, i + 1);
+			CHECK_EQ(at->arg_cnt, i + 1);
+			CHECK_EQ(at->ip, t[i].addr);
+			CHECK_EQ(at->attach_cookie, 100 + i);
+			CHECK_EQ(at->ret, run ? call.ret[0] : 0);
+			for (a = 0; a <= i; a++)
+				CHECK_EQ(at->arg[a], call.args[a]);
+			CHECK_EQ(at->arg_err[i + 1], -EINVAL);
+		}
+	}
+	check_recorded(r.rec, 3);
+	CHECK_BOOKS(info(r.fd), 3, 3, 3);
+	CHECK_EQ(info(r.fd).sites, 3);
+	recording_detach(&r);
+	for (i = 0; i < 3; i++)
+		tm_calls(names[i], 3);
+	check_recorded(r.rec, 3);
+	recording_end(&r);
+	nothing_attached(ARG1);
+}
+
+CASE(multi_one, "count 1 is a session like any other")
+{
+	struct recording r = recording_load("count", ARG2);
+	desc_t t = target(ARG3, 5);
+
+	r.fd = multi(r.prog_fd, &t, 1, 0);
+	tm_calls(ARG3, 10);
+	tm_calls(ARG2, 10);
+	check_recorded(r.rec, 10);
+	CHECK_BOOKS(info(r.fd), 10, 10, 10);
+	CHECK_EQ(info(r.fd).attach_cookie, 5);
+	recording_end(&r);
+}
+
+CASE(multi_kernel, "functions of the kernel, in a test run")
+{
+	struct recording r = recording_load("count", "bpf_fentry_test1");
+	desc_t t[6];
+	char name[32];
+	int i;
+
+	for (i = 0; i < 6; i++) {
+		snprintf(name, sizeof(name), "bpf_fentry_test%d", i + 1);
+		t[i] = kernel_target(name, i);
+	}
+	r.fd = multi(r.prog_fd, t, 6, 0);
+	test_run(r.prog_fd);
+	check_recorded(r.rec, 6);
+	recording_end(&r);
+}
+
+static const char *const shapes[] = {
+	ARG1,			      ARG2,
+	"fsession_test_arg6",	      "fsession_test_arg7",
+	"fsession_test_arg8",	      "fsession_test_arg11",
+	"fsession_test_arg12",	      "fsession_test_arg_narrow",
+	"fsession_test_arg_s8",	      "fsession_test_arg_s12",
+	"fsession_test_arg_s16",      "fsession_test_arg_s16_edge",
+	"fsession_test_arg_u128",     "fsession_test_arg_u128_edge",
+	"fsession_test_arg_u128_stack", "fsession_test_arg8_two_regs",
+	"fsession_test_patched",      "fsession_test_two_regs",
+};
+
+#define SHAPES ARRAY_SIZE(shapes)
+
+/* Programs that know the function by its attach cookie. */
+struct numbers {
+	struct bpf_object *obj;
+	struct bpf_program *prog;
+	struct numbered *n;
+};
+
+static struct numbers numbers_load(void)
+{
+	struct numbers m = { .obj = open_object("numbered") };
+
+	m.prog = want(m.obj, "session", ARG2);
+	load(m.obj);
+	m.n = bss(m.obj, sizeof(*m.n));
+	return m;
+}
+
+static void check_number(const struct numbers *m, unsigned int number,
+			 uint64_t calls)
+{
+	const struct numbered_one *one = &m->n->one[number];
+
+	if (one->runs[0] != calls || one->runs[1] != calls ||
+	    one->dirty_cookies || one->wrong_cookies)
+		ktest_failed(__FILE__, __LINE__,
+			     "number %u: %llu entries, %llu exits, not %llu; "
+			     "%llu dirty and %llu wrong cookies",
+			     number, (unsigned long long)one->runs[0],
+			     (unsigned long long)one->runs[1],
+			     (unsigned long long)calls,
+			     (unsigned long long)one->dirty_cookies,
+			     (unsigned long long)one->wrong_cookies);
+}
+
+CASE(multi_cookies, "functions of every shape, each with its attach cookie")
+{
+	struct numbers m = numbers_load();
+	desc_t t[SHAPES];
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < SHAPES; i++)
+		t[i] = target(shapes[i], i + 1);
+	fd = multi(bpf_program__fd(m.prog), t, SHAPES, 0);
+	for (i = 0; i < SHAPES; i++)
+		tm_calls(shapes[i], 10 + i);
+	for (i = 0; i < SHAPES; i++)
+		check_number(&m, i + 1, 10 + i);
+	close(fd);
+	drain();
+}
+
+/*
+ * What is refused
+ */
+
+CASE(multi_bad_calls, "what upstream refuses is refused alike")
+{
+	struct recording r = recording_load("count", ARG2);
+	desc_t t[3] = { target(ARG1, 0), target(ARG2, 0), target(ARG3, 0) };
+	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+
+	REQUIRE(page != MAP_FAILED);
+	CHECK_EQ(try_multi(r.prog_fd, NULL, 3, 0), -EINVAL);
+	CHECK_EQ(try_multi(r.prog_fd, t, 0, 0), -EINVAL);
+	CHECK_EQ(try_multi(r.prog_fd, t, 3, 1U << 1), -EINVAL);
+	CHECK_EQ(try_multi(r.prog_fd, t, FSESSION_MAX_TARGETS + 1, 0), -E2BIG);
+	CHECK_EQ(try_multi(r.prog_fd, t, -1U, 0), -E2BIG);
+	CHECK_EQ(try_multi(r.prog_fd, (void *)8, 3, 0), -EFAULT);
+	CHECK_EQ(try_multi(r.prog_fd, (desc_t *)(~0UL - 100), 3, 0), -EFAULT);
+	CHECK_EQ(try_multi(r.prog_fd, t, FSESSION_MAX_TARGETS, 0) < 0, 1);
+	CHECK_EQ(try_multi(-1, t, 3, 0), -EBADF);
+	/* A page of zeroes: id 0. The statuses cannot be written. */
+	CHECK_EQ(try_multi(r.prog_fd, page, 3, 0), -EFAULT);
+
+	forget(t, 3);
+	t[1].reserved = 1;
+	CHECK_EQ(try_multi(r.prog_fd, t, 3, 0), -EINVAL);
+	t[1].reserved = 0;
+	t[1].status = 1;
+	CHECK_EQ(try_multi(r.prog_fd, t, 3, 0), -EINVAL);
+	forget(t, 3);
+
+	t[1].btf_id = 0;
+	CHECK_EQ(try_multi(r.prog_fd, t, 3, FSESSION_MULTI_SKIP), -EINVAL);
+	CHECK_EQ(last.reason, FSESSION_REASON_BTF_ID);
+	check_status(&t[0], 0, 0);
+	check_status(&t[1], -EINVAL, FSESSION_REASON_BTF_ID);
+	forget(t, 3);
+
+	t[1] = t[0];
+	CHECK_EQ(try_multi(r.prog_fd, t, 3, FSESSION_MULTI_SKIP), -EINVAL);
+	CHECK_EQ(last.reason, FSESSION_REASON_TWICE);
+	check_status(&t[0], -EINVAL, FSESSION_REASON_TWICE);
+	check_status(&t[1], -EINVAL, FSESSION_REASON_TWICE);
+	check_status(&t[2], 0, 0);
+	CHECK_EQ(query().live, 0);
+	recording_end(&r);
+	nothing_attached(ARG1);
+}
+
+/* All kinds of refusal, between two functions that are fine. */
+static unsigned int refusals(desc_t *t, int *status, unsigned int *reason)
+{
+	unsigned int n = 0;
+
+#define ADD(_target, _status, _reason) \
+	do {                           \
+		t[n] = (_target);      \
+		status[n] = (_status); \
+		reason[n++] = (_reason); \
+	} while (0)
+	ADD(target(ARG1, 1), 0, 0);
+	/* Another function's address; the middle of one; none. */
+	ADD(target("fsession_test_arg4", 2), -ESTALE, FSESSION_REASON_NAME);
+	t[n - 1].addr = symbol("fsession_test_arg5", MODULE);
+	ADD(target("fsession_test_arg6", 3), -ESTALE, FSESSION_REASON_NAME);
+	t[n - 1].addr += 4;
+	ADD(target("fsession_test_arg7", 4), -ENOTUNIQ,
+	    FSESSION_REASON_AMBIGUOUS);
+	t[n - 1].addr = 0x1234;
+	ADD(target("fsession_test_notrace", 5), -ENOENT,
+	    FSESSION_REASON_NO_SITE);
+	ADD(target("fsession_test_variadic", 6), -EOPNOTSUPP,
+	    FSESSION_REASON_ARGS);
+	ADD(target("fsession_test_ret_s24", 7), -EOPNOTSUPP,
+	    FSESSION_REASON_ARGS);
+	ADD(target("fsession_test_s24", 8), -EOPNOTSUPP, FSESSION_REASON_ARGS);
+	/* No function; a function of another BTF. */
+	ADD(target("fsession_test_arg8", 9), -EINVAL, FSESSION_REASON_BTF_ID);
+	t[n - 1].btf_id = NO_ID;
+	ADD(target("fsession_test_arg11", 10), -EINVAL, FSESSION_REASON_BTF_ID);
+	t[n - 1].btf_id = kernel_target("bpf_fentry_test1", 0).btf_id;
+	ADD(target(ARG3, 11), 0, 0);
+	return n;
+}
+
+CASE(multi_refused, "every refused target has its status; none is attached")
+{
+	struct numbers m = numbers_load();
+	unsigned int reason[16], i, n;
+	int status[16], prog = bpf_program__fd(m.prog), fd;
+	desc_t t[16];
+
+	n = refusals(t, status, reason);
+	CHECK_EQ(try_multi(prog, t, n, 0), status[1]);
+	CHECK_EQ(last.reason, reason[1]);
+	for (i = 0; i < n; i++)
+		check_status(&t[i], status[i], reason[i]);
+	tm_calls(ARG1, 5);
+	nothing_attached(ARG1);
+	check_number(&m, 1, 0);
+
+	/* The same with the flag: the two that are fine. */
+	forget(t, n);
+	fd = multi(prog, t, n, FSESSION_MULTI_SKIP);
+	CHECK_EQ(last.attached, 2);
+	for (i = 0; i < n; i++)
+		check_status(&t[i], status[i], reason[i]);
+	tm_calls(ARG1, 5);
+	tm_calls(ARG3, 6);
+	check_number(&m, 1, 5);
+	check_number(&m, 11, 6);
+	CHECK_BOOKS(info(fd), 11, 11, 11);
+	CHECK_EQ(info(fd).sites, 2);
+	close(fd);
+
+	/* Nothing is left of it. */
+	forget(t, n);
+	CHECK_EQ(try_multi(prog, t + 1, n - 2, FSESSION_MULTI_SKIP), status[1]);
+	nothing_attached(ARG1);
+}
+
+CASE(multi_denied, "what must not be traced is refused as for one")
+{
+	struct recording r = recording_load("count", "bpf_fentry_test1");
+	desc_t t[3] = { kernel_target("bpf_fentry_test1", 0),
+			kernel_target("do_exit", 0),
+			kernel_target("migrate_disable", 0) };
+
+	CHECK_EQ(try_multi(r.prog_fd, t, 3, 0), -EDEADLK);
+	CHECK_EQ(last.reason, FSESSION_REASON_NORETURN);
+	check_status(&t[0], 0, 0);
+	check_status(&t[1], -EDEADLK, FSESSION_REASON_NORETURN);
+	check_status(&t[2], -EACCES, FSESSION_REASON_DENIED);
+	recording_end(&r);
+}
+
+CASE(multi_busy, "functions that bpf(2) traces are found among the others")
+{
+	struct recording r = recording_load("count", ARG2);
+	struct bpf_object *other = open_object("recorder");
+	struct bpf_program *prog = want(other, "empty", "fsession_test_arg7");
+	desc_t t[SHAPES];
+	unsigned int i;
+	int link;
+
+	load(other);
+	link = bpf_raw_tracepoint_open(NULL, bpf_program__fd(prog));
+	if (link < 0) {
+		/* 6.1 has no stack arguments. */
+		other = open_object("recorder");
+		prog = want(other, "empty", "fsession_test_arg6");
+		load(other);
+		link = bpf_raw_tracepoint_open(NULL, bpf_program__fd(prog));
+	}
+	REQUIRE(link >= 0);
+	for (i = 0; i < SHAPES; i++)
+		t[i] = target(shapes[i], 0);
+	CHECK_EQ(try_multi(r.prog_fd, t, SHAPES, 0), -EBUSY);
+	CHECK_EQ(last.reason, FSESSION_REASON_BUSY);
+	for (i = 0; i < SHAPES; i++) {
+		bool busy = ftrace_enabled_on(shapes[i]) && t[i].status;
+
+		check_status(&t[i], busy ? -EBUSY : 0,
+			     busy ? FSESSION_REASON_BUSY : 0);
+	}
+	drain();
+	tm_calls(ARG1, 1);
+	CHECK_EQ(r.rec->at[0].runs, 0);
+
+	forget(t, SHAPES);
+	r.fd = multi(r.prog_fd, t, SHAPES, FSESSION_MULTI_SKIP);
+	CHECK_EQ(last.attached, SHAPES - 1);
+	for (i = 0; i < SHAPES; i++)
+		tm_calls(shapes[i], 2);
+	check_recorded(r.rec, 2 * (SHAPES - 1));
+	close(link);
+	recording_end(&r);
+	bpf_object__close(other);
+	nothing_attached(ARG1);
+}
+
+CASE(multi_context, "what a program reads of its context has to be the same")
+{
+	struct bpf_object *obj = open_object("multi");
+	struct bpf_program *arg = want(obj, "reads_argument", ARG1);
+	struct bpf_program *ret = want(obj, "reads_result", ARG1);
+	/* One u64 for all but the last two; a u8 is the result of the third. */
+	desc_t t[] = { target(ARG1, 0), target("fsession_test_patched", 0),
+		       target("fsession_test_u8", 0), target(ARG2, 0),
+		       target("fsession_test_int", 0),
+		       target("fsession_test_arg0", 0) };
+	struct multi *m;
+	int fd;
+
+	load(obj);
+	m = bss(obj, sizeof(*m));
+	fd = multi(bpf_program__fd(arg), t, 4, 0);
+	tm_calls(ARG1, 3);
+	tm_calls("fsession_test_patched", 3);
+	CHECK_EQ(m->sum, 12);
+	close(fd);
+	CHECK_EQ(try_multi(bpf_program__fd(arg), t, 6, 0), -EPROTO);
+	CHECK_EQ(last.reason, FSESSION_REASON_CONTEXT);
+	check_status(&t[3], 0, 0);
+	check_status(&t[4], -EPROTO, FSESSION_REASON_CONTEXT);
+	check_status(&t[5], -EPROTO, FSESSION_REASON_CONTEXT);
+
+	forget(t, 6);
+	fd = multi(bpf_program__fd(ret), t, 6, FSESSION_MULTI_SKIP);
+	CHECK_EQ(last.attached, 2);
+	check_status(&t[1], 0, 0);
+	check_status(&t[2], -EPROTO, FSESSION_REASON_CONTEXT);
+	check_status(&t[3], -EPROTO, FSESSION_REASON_CONTEXT);
+	close(fd);
+	drain();
+}
+
+CASE(multi_full, "one function is full: E2BIG, and the others lose nothing")
+{
+	struct recording r = recording_load("count", ARG2);
+	unsigned int max = query().max_sessions, i;
+	desc_t t[2] = { target(ARG1, 0), target(ARG2, 0) };
+	int fds[64], progs[64], extra = try_clone(r.prog);
+
+	for (i = 0; i < max; i++) {
+		progs[i] = try_clone(r.prog);
+		REQUIRE(progs[i] >= 0);
+		fds[i] = attach(progs[i]);
+	}
+	CHECK_EQ(try_multi(extra, t, 2, 0), -E2BIG);
+	CHECK_EQ(last.reason, FSESSION_REASON_FULL);
+	check_status(&t[0], 0, 0);
+	check_status(&t[1], -E2BIG, FSESSION_REASON_FULL);
+	tm_calls(ARG2, 2);
+	check_recorded(r.rec, 2 * max);
+	for (i = 0; i < max; i++)
+		close(fds[i]);
+	recording_end(&r);
+}
+
+/*
+ * Overlap
+ */
+
+CASE(multi_and_single, "with a session on one of its functions, either first")
+{
+	struct recording r = recording_load("count", ARG2);
+	struct recording one = recording_load("count", ARG2);
+	desc_t t[3] = { target(ARG1, 0), target(ARG2, 0), target(ARG3, 0) };
+	unsigned int order, first_out;
+
+	for (order = 0; order < 4; order++) {
+		bool multi_first = order & 1;
+		uint64_t before = r.rec->at[0].runs;
+		uint64_t one_before = one.rec->at[0].runs;
+
+		first_out = order >> 1;
+		if (multi_first)
+			r.fd = multi(r.prog_fd, t, 3, 0);
+		one.fd = attach(one.prog_fd);
+		if (!multi_first)
+			r.fd = multi(r.prog_fd, t, 3, 0);
+		tm_calls(ARG1, 1);
+		tm_calls(ARG2, 2);
+		tm_calls(ARG3, 3);
+		CHECK_BOOKS(info(r.fd), 6, 6, 6);
+		CHECK_BOOKS(info(one.fd), 2, 2, 2);
+		if (first_out) {
+			recording_detach(&r);
+			drain();
+			tm_calls(ARG2, 5);
+			CHECK_BOOKS(info(one.fd), 7, 7, 7);
+			recording_detach(&one);
+			check_recorded(one.rec, one_before + 7);
+			check_recorded(r.rec, before + 6);
+		} else {
+			recording_detach(&one);
+			drain();
+			tm_calls(ARG2, 5);
+			CHECK_BOOKS(info(r.fd), 11, 11, 11);
+			recording_detach(&r);
+			check_recorded(one.rec, one_before + 2);
+			check_recorded(r.rec, before + 11);
+		}
+		nothing_attached(ARG2);
+	}
+	recording_end(&one);
+	recording_end(&r);
+}
+
+/* Which of the sessions are on which of the functions. */
+#define SETS 6
+
+CASE(multi_intersect, "random overlapping sets come and go; every call counts",
+     .timeout = 300)
+{
+	struct numbers m[SETS];
+	uint64_t calls[SETS][SHAPES] = {}, total[SETS] = {};
+	bool on[SETS][SHAPES];
+	desc_t all[SHAPES], t[SHAPES];
+	int fds[SETS], i, s, round, n;
+	unsigned int seed = 4711;
+
+	for (i = 0; i < (int)SHAPES; i++)
+		all[i] = target(shapes[i], i + 1);
+	for (s = 0; s < SETS; s++) {
+		m[s] = numbers_load();
+		fds[s] = -1;
+	}
+	for (round = 0; round < 60; round++) {
+		s = rand_r(&seed) % SETS;
+		if (fds[s] >= 0) {
+			struct fsession_info in = info(fds[s]);
+
+			CHECK_BOOKS(in, total[s], total[s], total[s]);
+			close(fds[s]);
+			fds[s] = -1;
+			if (!(rand_r(&seed) % 4))
+				drain();
+		} else {
+			for (i = n = 0; i < (int)SHAPES; i++) {
+				on[s][i] = rand_r(&seed) % 2;
+				if (on[s][i])
+					t[n++] = all[i];
+			}
+			if (!n)
+				continue;
+			fds[s] = multi(bpf_program__fd(m[s].prog), t, n, 0);
+			total[s] = 0;
+		}
+		for (i = 0; i < (int)SHAPES; i++) {
+			n = rand_r(&seed) % 5 + 1;
+			tm_calls(shapes[i], n);
+			for (s = 0; s < SETS; s++) {
+				if (fds[s] >= 0 && on[s][i]) {
+					calls[s][i] += n;
+					total[s] += n;
+				}
+			}
+		}
+	}
+	for (s = 0; s < SETS; s++) {
+		for (i = 0; i < (int)SHAPES; i++)
+			check_number(&m[s], i + 1, calls[s][i]);
+		if (fds[s] >= 0)
+			close(fds[s]);
+	}
+	nothing_attached(ARG1);
+}
+
+CASE(multi_detach_in_mid_call, "detached while a task sleeps in one of them")
+{
+	struct recording r = recording_load("count", ARG2);
+	struct recording stays = recording_load("count", ARG2);
+	desc_t t[3] = { target(ARG1, 0), target("fsession_test_wait", 0),
+			target(ARG3, 0) };
+	struct fsession_info in;
+	uint32_t id;
+	uint64_t ms;
+	int pid;
+
+	r.fd = multi(r.prog_fd, t, 3, 0);
+	forget(t, 3);
+	stays.fd = multi(stays.prog_fd, t, 2, 0);
+	pid = tm_sleeper();
+	tm_calls(ARG1, 4);
+	in = info(r.fd);
+	check_books_balance(&in);
+	CHECK_EQ(in.entries, 5);
+	CHECK_EQ(in.inside, 1);
+	id = in.id;
+	ms = ktest_ms();
+	recording_detach(&r);
+	CHECK_OP(ktest_ms() - ms, <, 2000);
+	tm_calls(ARG1, 4);
+	CHECK_EQ(r.rec->at[0].runs, 5);
+	REQUIRE_EQ(try_info_id(id, 0, &in, NULL, 0), 0);
+	CHECK_EQ(in.state, FSESSION_STATE_DRAINING);
+	CHECK_EQ(in.inside, 1);
+	/* A set that shares the functions, while the first drains. */
+	tm_wake();
+	ktest_join(pid);
+	drain();
+	CHECK_EQ(r.rec->at[1].runs, 4);
+	CHECK_BOOKS(info(stays.fd), 9, 9, 9);
+	check_recorded(stays.rec, 9);
+	recording_end(&stays);
+	recording_end(&r);
+	nothing_attached(ARG1);
+}
+
+/*
+ * Reading back
+ */
+
+static int try_targets(int fd, desc_t *out, unsigned int *count)
+{
+	struct fsession_info in = { .size = sizeof(in),
+				    .targets = (uintptr_t)out,
+				    .target_count = *count };
+	int ret = try_ioctl(fd, FSESSION_IOC_INFO, &in);
+
+	*count = in.target_count;
+	return ret;
+}
+
+CASE(multi_info, "what was given is read back; short buffers are filled")
+{
+	struct recording r = recording_load("count", ARG2);
+	unsigned int reason[16], i, n, count;
+	desc_t t[16], out[16];
+	int status[16];
+
+	n = refusals(t, status, reason);
+	r.fd = multi(r.prog_fd, t, n, FSESSION_MULTI_SKIP);
+	count = 16;
+	CHECK_EQ(try_targets(r.fd, out, &count), 0);
+	CHECK_EQ(count, n);
+	for (i = 0; i < n; i++) {
+		CHECK_EQ(out[i].addr, t[i].addr);
+		CHECK_EQ(out[i].btf_id, t[i].btf_id);
+		CHECK_EQ(out[i].attach_cookie, t[i].attach_cookie);
+		CHECK_EQ(out[i].status, status[i]);
+		CHECK_EQ(out[i].reason, 0);
+	}
+	memset(out, 0xff, sizeof(out));
+	count = 2;
+	CHECK_EQ(try_targets(r.fd, out, &count), -ENOSPC);
+	CHECK_EQ(count, n);
+	CHECK_EQ(out[1].btf_id, t[1].btf_id);
+	CHECK_EQ(out[2].btf_id, -1U);
+	count = 0;
+	CHECK_EQ(try_targets(r.fd, out, &count), -EINVAL);
+	count = 3;
+	CHECK_EQ(try_targets(r.fd, NULL, &count), -EINVAL);
+	count = 16;
+	CHECK_EQ(try_targets(r.fd, (void *)8, &count), -EFAULT);
+	count = 0;
+	CHECK_EQ(try_targets(r.fd, NULL, &count), 0);
+	CHECK_EQ(count, n);
+	recording_end(&r);
+}
+
+/*
+ * Everything
+ */
+
+struct function {
+	char *name;
+	uint64_t addr;
+};
+
+static int compare_functions(const void *a, const void *b)
+{
+	return strcmp(((const struct function *)a)->name,
+		      ((const struct function *)b)->name);
+}
+
+/* The kernel's own functions of @file, whose lines @parse takes apart. */
+static unsigned int read_functions(const char *file, bool kallsyms,
+				   struct function **out)
+{
+	unsigned int n = 0, room = 0;
+	char line[1024], name[512], type = 't';
+	unsigned long long addr = 0;
+	FILE *f = fopen(file, "r");
+
+	REQUIRE(f);
+	*out = NULL;
+	while (fgets(line, sizeof(line), f)) {
+		if (strchr(line, '[') ||
+		    (kallsyms ?
+			     sscanf(line, "%llx %c %511s", &addr, &type,
+				    name) != 3 :
+			     sscanf(line, "%511s", name) != 1) ||
+		    !strchr("tTwW", type))
+			continue;
+		if (n == room) {
+			room = room ? 2 * room : 4096;
+			*out = realloc(*out, room * sizeof(**out));
+			REQUIRE(*out);
+		}
+		(*out)[n].name = strdup(name);
+		(*out)[n++].addr = addr;
+	}
+	fclose(f);
+	qsort(*out, n, sizeof(**out), compare_functions);
+	return n;
+}
+
+/* How often @name is there, and the first of them. */
+static unsigned int lookup(const struct function *all, unsigned int n,
+			   const char *name, const struct function **first)
+{
+	const struct function key = { .name = (char *)name };
+	const struct function *f =
+		bsearch(&key, all, n, sizeof(key), compare_functions);
+	unsigned int count = 0;
+
+	if (!f)
+		return 0;
+	while (f > all && !strcmp(f[-1].name, name))
+		f--;
+	*first = f;
+	for (; f < all + n && !strcmp(f->name, name); f++)
+		count++;
+	return count;
+}
+
+/* All functions of the kernel proper that can be told by their names. */
+static unsigned int everything(desc_t **out)
+{
+	struct function *symbols, *sites;
+	const struct function *f;
+	unsigned int nr_symbols, nr_sites, n = 0, id;
+	struct btf *btf = vmlinux_btf();
+
+	nr_symbols = read_functions("/proc/kallsyms", true, &symbols);
+	nr_sites = read_functions(
+		"/sys/kernel/tracing/available_filter_functions", false,
+		&sites);
+	*out = calloc(btf__type_cnt(btf), sizeof(**out));
+	REQUIRE(*out);
+	for (id = 1; id < btf__type_cnt(btf); id++) {
+		const struct btf_type *t = btf__type_by_id(btf, id);
+		const char *name;
+
+		if (!btf_is_func(t))
+			continue;
+		name = btf__name_by_offset(btf, t->name_off);
+		if (lookup(sites, nr_sites, name, &f) != 1 ||
+		    lookup(symbols, nr_symbols, name, &f) != 1)
+			continue;
+		(*out)[n].addr = f->addr;
+		(*out)[n++].btf_id = id;
+	}
+	return n;
+}
+
+static unsigned long long meminfo(const char *what)
+{
+	unsigned long long kb = 0;
+	char line[256];
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, what, strlen(what)))
+			sscanf(line + strlen(what), ": %llu", &kb);
+	}
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+/* Processes, files and memory, for a while. */
+static void some_load(unsigned int seconds)
+{
+	uint64_t end = ktest_ms() + 1000 * seconds;
+
+	while (ktest_ms() < end) {
+		if (system("cat /proc/self/maps /proc/*/stat >/tmp/multi.load "
+			   "2>&1; ls -lR /sys/class/net /etc >>/tmp/multi.load "
+			   "2>&1; rm -f /tmp/multi.load"))
+			continue;
+	}
+}
+
+static void check_balance_soon(int fd)
+{
+	struct fsession_info in = info(fd);
+
+	check_books_balance(&in);
+	ktest_diag("%llu calls, %llu entries, %llu misses, %llu inside, %llu abandoned",
+		   in.calls, in.entries, in.misses, in.inside, in.abandoned);
+	CHECK_OP(in.entries, >, 0);
+}
+
+CASE(multi_everything, "all functions that can be attached to, under load",
+     .timeout = 600)
+{
+	struct recording r = recording_load("empty", "bpf_fentry_test1");
+	static const unsigned int sizes[] = { 100, 1000, 10000, -1U };
+	unsigned int reasons[32] = {}, i, n, size;
+	desc_t *t;
+
+	n = everything(&t);
+	ktest_diag("%u functions", n);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		unsigned long long slab, vmalloc, percpu;
+		uint64_t t0, t1, t2;
+
+		size = sizes[i] < n ? sizes[i] : n;
+		forget(t, n);
+		slab = meminfo("Slab");
+		vmalloc = meminfo("VmallocUsed");
+		percpu = meminfo("Percpu");
+		t0 = ktest_ms();
+		r.fd = multi(r.prog_fd, t, size, FSESSION_MULTI_SKIP);
+		t1 = ktest_ms();
+		ktest_diag("%u of %u attached in %llu ms; KiB more: slab %lld, vmalloc %lld, percpu %lld",
+			   last.attached, size, (unsigned long long)(t1 - t0),
+			   (long long)(meminfo("Slab") - slab),
+			   (long long)(meminfo("VmallocUsed") - vmalloc),
+			   (long long)(meminfo("Percpu") - percpu));
+		if (size == n) {
+			some_load(10);
+			check_balance_soon(r.fd);
+		}
+		t0 = ktest_ms();
+		recording_detach(&r);
+		t1 = ktest_ms();
+		while (try_drain(20000, NULL) && ktest_ms() - t1 < 100000)
+			;
+		t2 = ktest_ms();
+		ktest_diag("detached in %llu ms, gone after %llu ms",
+			   (unsigned long long)(t1 - t0),
+			   (unsigned long long)(t2 - t0));
+	}
+	for (i = 0; i < n; i++)
+		reasons[t[i].reason]++;
+	for (i = 0; i < 32; i++) {
+		if (reasons[i])
+			ktest_diag("reason %u: %u functions", i, reasons[i]);
+	}
+	recording_end(&r);
+	CHECK_EQ(query().live, 0);
+}
