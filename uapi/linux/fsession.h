@@ -387,7 +387,9 @@ struct fsession_info {
  * @draining:		[out] sessions still draining
  *
  * Waits only for sessions that were detached before the call. After it returns
- * 0 their functions are as if never traced, and they pin no module.
+ * 0 their functions are as if never traced, and they pin no module. Where the way
+ * into this very ioctl is traced, the caller may be inside when it begins to wait,
+ * and would wait for itself: wait in short steps.
  *
  * Since ABI version 1. Returns 0; ETIMEDOUT also writes @draining.
  */
