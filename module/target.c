@@ -471,6 +471,7 @@ struct multi {
 static int resolve_one(struct multi *m, struct fsession_attachment *a,
 		       struct fsession_target *t)
 {
+	bool of_module = t->btf_id >= fsession_btf_base.types;
 	const struct btf_type *func, *proto;
 	struct btf_func_model model = {};
 	int err;
@@ -478,8 +479,7 @@ static int resolve_one(struct multi *m, struct fsession_attachment *a,
 	func = fsession_btf_func(m->btf, t->btf_id);
 	proto = fsession_btf_proto(m->btf, t->btf_id);
 	/* The ids of a module's BTF go on where the kernel's end. */
-	if (!func || !proto ||
-	    m->in_module != (t->btf_id >= fsession_btf_base.types))
+	if (!func || !proto || m->in_module != of_module)
 		return fsession_refuse(t, -EINVAL, FSESSION_REASON_BTF_ID);
 	err = fsession_target_at(a, t, NULL, m->in_module);
 	if (err)
