@@ -28,14 +28,19 @@ union arg {
 struct verb {
 	const char *name;
 	unsigned long cmd;
-	size_t size; /* of the first version */
+	size_t first; /* size of the first version */
+	size_t size; /* of the one that we know */
 };
 
 static const struct verb verbs[] = {
-	{ "query", FSESSION_IOC_QUERY, sizeof(struct fsession_query) },
-	{ "attach", FSESSION_IOC_ATTACH, sizeof(struct fsession_attach) },
-	{ "info", FSESSION_IOC_INFO, sizeof(struct fsession_info) },
-	{ "drain", FSESSION_IOC_DRAIN, sizeof(struct fsession_drain) },
+	{ "query", FSESSION_IOC_QUERY, sizeof(struct fsession_query),
+	  sizeof(struct fsession_query) },
+	{ "attach", FSESSION_IOC_ATTACH, sizeof(struct fsession_attach),
+	  sizeof(struct fsession_attach) },
+	{ "info", FSESSION_IOC_INFO, offsetof(struct fsession_info, targets),
+	  sizeof(struct fsession_info) },
+	{ "drain", FSESSION_IOC_DRAIN, sizeof(struct fsession_drain),
+	  sizeof(struct fsession_drain) },
 };
 
 /* One behind the last. */
@@ -204,7 +209,7 @@ CASE(abi_session_verbs, "the device's ioctls on a session: ENOTTY")
 
 static void size_ok(const struct verb *v)
 {
-	prepare(v, v->size);
+	prepare(v, v->first);
 	expect(v, 0);
 }
 
@@ -215,7 +220,8 @@ CASE(abi_size_first_version, "the first version's size is taken")
 
 static void size_small(const struct verb *v)
 {
-	size_t sizes[] = { 0, 1, 4, 8, v->size - 8, v->size - 4, v->size - 1 };
+	size_t sizes[] = { 0,		 1,		4,	     8,
+			   v->first - 8, v->first - 4, v->first - 1 };
 	unsigned int i;
 
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
