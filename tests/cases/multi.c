@@ -880,6 +880,31 @@ static bool sleeps_for_ever(const char *name)
 	       strstr(name, "worker_thread") || strstr(name, "wait_work");
 }
 
+static int compare_addrs(const void *a, const void *b)
+{
+	const desc_t *x = a, *y = b;
+
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+/* Leaves out what BTF has more than once, as 6.1's has static functions. */
+static unsigned int only_once(desc_t *t, unsigned int n)
+{
+	unsigned int i, kept = 0;
+
+	qsort(t, n, sizeof(*t), compare_addrs);
+	for (i = 0; i < n; i++) {
+		if ((i && t[i].addr == t[i - 1].addr) ||
+		    (i + 1 < n && t[i].addr == t[i + 1].addr))
+			t[i].btf_id = 0;
+	}
+	for (i = 0; i < n; i++) {
+		if (t[i].btf_id)
+			t[kept++] = t[i];
+	}
+	return kept;
+}
+
 /* All functions of the kernel proper that can be told by their names. */
 static unsigned int everything(desc_t **out)
 {
@@ -908,7 +933,7 @@ static unsigned int everything(desc_t **out)
 		(*out)[n].addr = f->addr;
 		(*out)[n++].btf_id = id;
 	}
-	return n;
+	return only_once(*out, n);
 }
 
 static unsigned long long meminfo(const char *what)
