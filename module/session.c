@@ -401,7 +401,8 @@ void fsession_session_read(struct fsession_session *s,
 	fsession_list_books(s, &books);
 
 	info->id = s->id;
-	info->state = READ_ONCE(s->live) ? FSESSION_STATE_LIVE : FSESSION_STATE_DRAINING;
+	info->state = READ_ONCE(s->live) ? FSESSION_STATE_LIVE :
+					   FSESSION_STATE_DRAINING;
 	info->prog_id = s->prog_id;
 	info->owner_pid = 0;
 	rcu_read_lock();

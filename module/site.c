@@ -11,7 +11,6 @@
  * table, and frees them.
  */
 #include <linux/module.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "fsession.h"
@@ -381,11 +380,7 @@ int fsession_site_attach(struct fsession_session *s,
 	if (err || !reg)
 		return err;
 	err = reg_register(a, reg);
-	if (!err)
-		err = fsession_attachment_result(a, &reason);
-	if (!err && signal_pending(current))
-		err = -EINTR;
-	return err;
+	return err ?: fsession_attachment_result(a, &reason);
 }
 
 /*
