@@ -75,6 +75,16 @@ static inline int fsession_direct_unregister(struct ftrace_ops *ops,
 #endif
 }
 
+/*
+ * How many functions may have direct calls. Before 6.4, from 8192 on every further
+ * one makes ftrace leak a table of 32 KiB. Others may have some, too.
+ */
+#ifdef HAVE_DIRECT_OPS
+#define FSESSION_MAX_DIRECT	INT_MAX
+#else
+#define FSESSION_MAX_DIRECT	8000
+#endif
+
 /* The same with ftrace's direct_mutex held, from a callback of ftrace's. */
 static inline int fsession_direct_modify(struct ftrace_ops *ops,
 					 unsigned long addr)

@@ -49,6 +49,9 @@ struct fsession_direct {
 
 static DECLARE_BITMAP(shared_used, FSESSION_SHARED_STUBS);
 
+/* Functions that are registered, or on their way. */
+static atomic_t registered;
+
 /* Gives @direct a shared stub of its own; the site does not call it yet. */
 static int shared_get(struct fsession_direct *direct)
 {
@@ -204,6 +207,7 @@ static int direct_detach(struct fsession_direct *direct)
 	}
 	ftrace_free_filter(&direct->ops);
 	shared_put(direct);
+	atomic_sub(direct->nr, &registered);
 	kfree(direct);
 	return 0;
 }
@@ -226,6 +230,8 @@ static void refuse_sites(const struct wanted *w, u32 from, u32 nr, int err)
 		reason = FSESSION_REASON_BUSY;
 	else if (err == -ENODEV)
 		reason = FSESSION_REASON_FTRACE_OFF;
+	else if (err == -ENOSPC)
+		reason = FSESSION_REASON_KERNEL_LIMIT;
 	for (i = from; i < from + nr; i++)
 		fsession_refuse(w->targets[i], err, reason);
 }
@@ -258,6 +264,8 @@ static int attach_as_one(const struct wanted *w, u32 from, u32 nr)
 		return PTR_ERR(direct);
 	/* ftrace accepts a registration and patches nothing when it is off. */
 	if (!fsession_arch_site_armed(w->ips[from])) {
+		/* It is counted yet by who called. */
+		atomic_add(nr, &registered);
 		err = direct_detach(direct);
 		return err ?: -ENODEV;
 	}
@@ -301,9 +309,31 @@ static int attach_sites(const struct wanted *w, u32 from, u32 nr)
 	return err ? attach_parts(w, from, nr, nr / 2, err) : 0;
 }
 
+/* Takes room for as many of @nr functions as the kernel has; returns how many. */
+static u32 reserve(u32 nr)
+{
+	int over = atomic_add_return(nr, &registered) - FSESSION_MAX_DIRECT;
+
+	if (over <= 0)
+		return nr;
+	over = min_t(u32, over, nr);
+	atomic_sub(over, &registered);
+	return nr - over;
+}
+
+static u32 count_directs(const struct list_head *directs)
+{
+	const struct fsession_direct *direct;
+	u32 nr = 0;
+
+	list_for_each_entry(direct, directs, node)
+		nr += direct->nr;
+	return nr;
+}
+
 /**
  * fsession_direct_attach() - let sites call the stub.
- * @directs: gets the registrations, for fsession_direct_detach()
+ * @directs: gets the registrations, being empty, for fsession_direct_detach()
  * @ips: ftrace sites; their order is changed
  * @targets: whose they are, in the same order
  * @nr: how many
@@ -319,12 +349,17 @@ int fsession_direct_attach(struct list_head *directs, unsigned long *ips,
 		.ips = ips,
 		.targets = targets,
 	};
-	int err = attach_as_one(&w, 0, nr);
+	u32 room = reserve(nr);
+	int err = 0;
 
-	if (!err)
-		return 0;
+	refuse_sites(&w, room, nr - room, -ENOSPC);
+	if (room)
+		err = attach_as_one(&w, 0, room);
 	/* Only where somebody is already can somebody be in the way. */
-	return attach_parts(&w, 0, nr, armed_first(&w, nr), err);
+	if (err)
+		err = attach_parts(&w, 0, room, armed_first(&w, room), err);
+	atomic_sub(room - count_directs(directs), &registered);
+	return err;
 }
 
 /**

@@ -253,7 +253,7 @@ static __always_inline long enter(struct fsession_frame *frame, void *extra,
 {
 	const struct fsession_list *list;
 	const struct fsession_site *site;
-	u64 *ctx;
+	u64 *ctx, *result;
 
 	/* Idle, or a CPU on its way off: nothing would protect a reader. */
 	if (unlikely(!fsession_rcu_watching()))
@@ -290,14 +290,23 @@ static __always_inline long enter(struct fsession_frame *frame, void *extra,
 	ctx[-1] = site->nr;
 	if (unlikely(site->layout))
 		enter_wide(frame, fsession_layouts[site->layout], ctx, extra);
-	ctx[site->nr] = 0;
+	/*
+	 * The result's word is that of a register, unless the context is wide.
+	 * The function gets it back as it was: there may be an argument in it
+	 * that BTF does not know of, having mistaken one function for another
+	 * of the same name.
+	 */
+	result = &ctx[site->nr];
+	frame->ret[0] = *result;
+	*result = 0;
 	if (unlikely(list->mixed)) {
 		run_unlock();
 		run_entries_mixed(frame, list, ctx);
-		return 0;
+	} else {
+		run_entries(frame, list, ctx, false);
+		run_unlock();
 	}
-	run_entries(frame, list, ctx, false);
-	run_unlock();
+	*result = frame->ret[0];
 	return 0;
 pass:
 	run_unlock();

@@ -102,6 +102,8 @@
  *	E2BIG		the function has max_sessions already	_FULL
  *	ESTALE		the module that owns the target is going _MODULE_GOING
  *	ENODEV		ftrace is switched off or has shut down	_FTRACE_OFF
+ *	ENOSPC		the kernel's ftrace can take no more functions (8,000 in
+ *			all before Linux 6.4)			_KERNEL_LIMIT
  *	EMFILE, ENFILE	no file descriptor is left		_NONE
  *
  * FSESSION_IOC_ATTACH_MULTI: the same, of which those from ENOENT to ENODEV are also
@@ -205,6 +207,7 @@ enum fsession_reason {
 	FSESSION_REASON_TWICE		= 15,
 	FSESSION_REASON_NAME		= 16,
 	FSESSION_REASON_CONTEXT		= 17,
+	FSESSION_REASON_KERNEL_LIMIT	= 18,
 };
 
 /**
