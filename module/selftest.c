@@ -31,7 +31,6 @@ static struct seen {
 	u64 words[MAX_ARGS];
 	u64 nr;
 	u64 func;
-	u64 ret_slot;
 	bool frame;
 } seen;
 
@@ -63,7 +62,6 @@ static notrace noinline void look_at_frame(unsigned int nr)
 	seen.func = ctx[-2];
 	seen.nr = ctx[-1];
 	memcpy(seen.words, ctx, nr * sizeof(u64));
-	seen.ret_slot = ctx[nr];
 }
 
 #if __has_attribute(__noipa__)
@@ -125,7 +123,7 @@ static const char *check_call(unsigned int nr, unsigned long func, bool traced)
 		return NULL;
 	if (memcmp(seen.words, test_args, nr * sizeof(u64)))
 		return "the context has other arguments";
-	if (seen.nr != nr || seen.ret_slot || seen.func != func)
+	if (seen.nr != nr || seen.func != func)
 		return "the context has another function";
 	return NULL;
 }
