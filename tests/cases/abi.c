@@ -29,7 +29,7 @@ struct verb {
 	const char *name;
 	unsigned long cmd;
 	size_t first; /* size of the first version */
-	size_t size; /* of the one that we know */
+	size_t size;  /* of the one that we know */
 };
 
 static const struct verb verbs[] = {
@@ -220,8 +220,9 @@ CASE(abi_size_first_version, "the first version's size is taken")
 
 static void size_small(const struct verb *v)
 {
-	size_t sizes[] = { 0,		 1,		4,	     8,
-			   v->first - 8, v->first - 4, v->first - 1 };
+	size_t sizes[] = {
+		0, 1, 4, 8, v->first - 8, v->first - 4, v->first - 1
+	};
 	unsigned int i;
 
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
