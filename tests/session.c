@@ -482,9 +482,13 @@ uint64_t symbol(const char *name, const char *module)
 	if (!f)
 		FAIL("/proc/kallsyms: %s", strerror(errno));
 	while (!found && fgets(line, sizeof(line), f)) {
-		int n = sscanf(line, "%llx %c %255s [%127[^]]", &addr, &type,
-			       sym, mod);
+		int n;
 
+		/* There are 200,000 lines, and scanf() takes its time. */
+		if (!strstr(line, name))
+			continue;
+		n = sscanf(line, "%llx %c %255s [%127[^]]", &addr, &type, sym,
+			   mod);
 		if (n < 3 || strcmp(sym, name) || (type != 't' && type != 'T'))
 			continue;
 		if (module ? n == 4 && !strcmp(mod, module) : n == 3)

@@ -368,7 +368,8 @@ static unsigned int refusals(desc_t *t, int *status, unsigned int *reason)
 	return n;
 }
 
-CASE(multi_refused, "every refused target has its status; none is attached")
+CASE(multi_refused, "every refused target has its status; none is attached",
+     .timeout = 180)
 {
 	struct numbers m = numbers_load();
 	unsigned int reason[16], i, n;
@@ -715,7 +716,7 @@ CASE(multi_not_redirected,
      "to redirect a function of many is refused; the session goes on",
      .flags = KTEST_LOG)
 {
-	static const char patched[] = "fsession_test_patched";
+	static char patched[] = "fsession_test_patched";
 	struct recording r = recording_load("count", ARG2);
 	int fd = SYS(open("/dev/" MODULE, O_RDWR | O_CLOEXEC)), before;
 	desc_t t[3] = { target(ARG1, 0), target(patched, 0), target(ARG3, 0) };
@@ -788,7 +789,8 @@ static int try_targets(int fd, desc_t *out, unsigned int *count)
 	return ret;
 }
 
-CASE(multi_info, "what was given is read back; short buffers are filled")
+CASE(multi_info, "what was given is read back; short buffers are filled",
+     .timeout = 180)
 {
 	struct recording r = recording_load("count", ARG2);
 	unsigned int reason[16], i, n, count;
