@@ -113,6 +113,15 @@ static const char *const reasons[] = {
 		"ftrace is switched off or has shut itself down",
 	[FSESSION_REASON_AMBIGUOUS] =
 		"this kernel takes a module's function for its own of the same name",
+	[FSESSION_REASON_BTF_ID] =
+		"the BTF id is not that of a function in the program's BTF",
+	[FSESSION_REASON_TWICE] = "the function is named twice",
+	[FSESSION_REASON_NAME] =
+		"the function at the address is not the one of the BTF id",
+	[FSESSION_REASON_CONTEXT] =
+		"what the program reads of its context is of another type there",
+	[FSESSION_REASON_KERNEL_LIMIT] =
+		"this kernel's ftrace takes no more functions",
 };
 
 LIBFSESSION_API const char *libfsession_reason_string(unsigned int reason)
@@ -153,6 +162,7 @@ void fsession__hint_reason(unsigned int reason, const char *function)
 			name);
 		break;
 	case FSESSION_REASON_FULL:
+	case FSESSION_REASON_KERNEL_LIMIT:
 		pr_hint("look with 'fsession status' and detach one");
 		break;
 	case FSESSION_REASON_MODULE_GOING:
