@@ -78,13 +78,17 @@ static struct bpf_prog *get_prog(int fd, enum fsession_reason *reason)
 }
 
 /*
- * Makes @fd the session's, or gives up both, and says why. A descriptor is taken
- * before anything is attached.
+ * Makes @fd, which was taken before anything was attached, that of session @s, or
+ * gives up both. An error pointer is passed on, and NULL, of a dry run, is 0.
  */
 static long install(int fd, struct fsession_session *s)
 {
 	struct file *file;
 
+	if (IS_ERR_OR_NULL(s)) {
+		put_unused_fd(fd);
+		return PTR_ERR(s);
+	}
 	file = anon_inode_getfile("[fsession]", &session_fops, s, O_RDONLY);
 	if (IS_ERR(file)) {
 		fsession_session_detach(s);
@@ -131,11 +135,7 @@ static long op_attach(struct file *file, void *arg)
 	a = fsession_attachment_new(1);
 	s = a ? attach(user, a, &reason) : ERR_PTR(-ENOMEM);
 	fsession_attachment_free(a);
-	if (IS_ERR(s)) {
-		user->reason = reason;
-		put_unused_fd(fd);
-		return PTR_ERR(s);
-	}
+	user->reason = reason;
 	return install(fd, s);
 }
 
@@ -193,6 +193,16 @@ static int put_statuses(const struct fsession_attachment *a,
 	return 0;
 }
 
+static u32 count_attached(const struct fsession_attachment *a)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < a->nr; i++)
+		n += !a->target[i].status;
+	return n;
+}
+
+/* NULL when a dry run is done. */
 static struct fsession_session *
 attach_multi(struct fsession_attach_multi *arg, struct fsession_attachment *a,
 	     enum fsession_reason *reason)
@@ -203,6 +213,7 @@ attach_multi(struct fsession_attach_multi *arg, struct fsession_attachment *a,
 	int err;
 
 	a->skip = arg->flags & FSESSION_MULTI_SKIP;
+	a->dry_run = arg->flags & FSESSION_MULTI_DRY_RUN;
 	err = get_targets(a, user);
 	if (err)
 		return ERR_PTR(err);
@@ -210,20 +221,29 @@ attach_multi(struct fsession_attach_multi *arg, struct fsession_attachment *a,
 	if (IS_ERR(prog))
 		return ERR_CAST(prog);
 	err = fsession_target_resolve_multi(prog, a, reason);
-	if (err)
+	if (!err && a->dry_run)
+		err = fsession_session_dry_run(prog, a, reason);
+	if (err || a->dry_run)
 		s = ERR_PTR(err);
 	else
 		s = fsession_session_attach(prog, a, reason);
 	bpf_prog_put(prog);
 	if (put_statuses(a, user)) {
-		if (!IS_ERR(s))
+		if (!IS_ERR_OR_NULL(s))
 			fsession_session_detach(s);
 		*reason = FSESSION_REASON_NONE;
 		s = ERR_PTR(-EFAULT);
 	}
 	if (!IS_ERR(s))
-		arg->attached = s->targets->attached;
+		arg->attached = count_attached(a);
 	return s;
+}
+
+/* One of them at most. */
+static bool multi_flags_valid(u32 flags)
+{
+	return !flags || flags == FSESSION_MULTI_SKIP ||
+	       flags == FSESSION_MULTI_DRY_RUN;
 }
 
 static long op_attach_multi(struct file *file, void *arg)
@@ -234,7 +254,7 @@ static long op_attach_multi(struct file *file, void *arg)
 	struct fsession_session *s;
 	int fd;
 
-	if ((user->flags & ~FSESSION_MULTI_SKIP) || user->reason ||
+	if (!multi_flags_valid(user->flags) || user->reason ||
 	    user->attached || !user->targets || !user->count)
 		return -EINVAL;
 	if (user->count > FSESSION_MAX_TARGETS)
@@ -245,11 +265,7 @@ static long op_attach_multi(struct file *file, void *arg)
 	a = fsession_attachment_new(user->count);
 	s = a ? attach_multi(user, a, &reason) : ERR_PTR(-ENOMEM);
 	fsession_attachment_free(a);
-	if (IS_ERR(s)) {
-		user->reason = reason;
-		put_unused_fd(fd);
-		return PTR_ERR(s);
-	}
+	user->reason = reason;
 	return install(fd, s);
 }
 
@@ -387,6 +403,13 @@ static bool may_trace(void)
 	       (capable(CAP_BPF) && capable(CAP_PERFMON));
 }
 
+static bool returns_fd(unsigned int cmd, const union ioctl_arg *arg)
+{
+	return cmd == FSESSION_IOC_ATTACH ||
+	       (cmd == FSESSION_IOC_ATTACH_MULTI &&
+		!(arg->multi.flags & FSESSION_MULTI_DRY_RUN));
+}
+
 static long do_ioctl(struct file *file, const struct ioctl_op *ops, int n,
 		     unsigned int cmd, unsigned long uarg)
 {
@@ -420,10 +443,7 @@ static long do_ioctl(struct file *file, const struct ioctl_op *ops, int n,
 	ret = op->fn(file, &arg);
 	if (copy_to_user(user, &arg, min(size, op->size))) {
 		/* The session is the caller's already; it has the number. */
-		if (ret >= 0 && (cmd == FSESSION_IOC_ATTACH ||
-				 cmd == FSESSION_IOC_ATTACH_MULTI))
-			return ret;
-		return -EFAULT;
+		return ret >= 0 && returns_fd(cmd, &arg) ? ret : -EFAULT;
 	}
 	return ret;
 }

@@ -321,6 +321,12 @@ static u32 reserve(u32 nr)
 	return nr - over;
 }
 
+/* How many functions there is room for now. */
+u32 fsession_direct_room(void)
+{
+	return max(FSESSION_MAX_DIRECT - atomic_read(&registered), 0);
+}
+
 static u32 count_directs(const struct list_head *directs)
 {
 	const struct fsession_direct *direct;

@@ -251,6 +251,7 @@ struct fsession_target {
 struct fsession_attachment {
 	u32 nr;
 	bool skip;			/* attach those that can be */
+	bool dry_run;			/* attach nothing */
 	struct module *owner;		/* of all targets; a reference, or NULL */
 	char symbol[KSYM_SYMBOL_LEN];	/* scratch */
 	struct fsession_target target[];
@@ -333,6 +334,7 @@ struct fsession_frame *fsession_frame_next(unsigned long *from,
 int fsession_direct_attach(struct list_head *directs, unsigned long *ips,
 			   struct fsession_target **targets, u32 nr);
 int fsession_direct_detach(struct list_head *directs);
+u32 fsession_direct_room(void);
 
 /* btf.c: what is behind a BTF id, and its bytes */
 struct fsession_btf;
@@ -418,6 +420,7 @@ fsession_site_find(unsigned long body)
 
 int fsession_site_attach(struct fsession_session *s,
 			 struct fsession_attachment *a); /* not held */
+void fsession_site_dry_run(struct fsession_attachment *a);
 void fsession_site_remove_dead(void);
 struct fsession_reg *fsession_site_idle_reg(void);
 void fsession_site_retire_reg(struct fsession_reg *reg); /* not held */
@@ -428,6 +431,9 @@ void fsession_session_exit(void);	/* no session is left */
 struct fsession_session *fsession_session_attach(struct bpf_prog *prog,
 						 struct fsession_attachment *a,
 						 enum fsession_reason *reason);
+int fsession_session_dry_run(const struct bpf_prog *prog,
+			     struct fsession_attachment *a,
+			     enum fsession_reason *reason);
 void fsession_session_detach(struct fsession_session *s);
 void fsession_session_read(struct fsession_session *s,
 			   struct fsession_info *info);	/* mutex held */

@@ -337,6 +337,30 @@ struct fsession_session *fsession_session_attach(struct bpf_prog *prog,
 }
 
 /**
+ * fsession_session_dry_run() - what fsession_session_attach() would refuse.
+ * @prog: the program
+ * @a: its targets, resolved; those that would be refused are
+ * @reason: why the program would be
+ */
+int fsession_session_dry_run(const struct bpf_prog *prog,
+			     struct fsession_attachment *a,
+			     enum fsession_reason *reason)
+{
+	int err = mutex_lock_interruptible(&fsession_mutex);
+
+	if (err)
+		return err;
+	if (prog_has_session(prog)) {
+		*reason = FSESSION_REASON_PROG_ATTACHED;
+		err = -EALREADY;
+	} else {
+		fsession_site_dry_run(a);
+	}
+	mutex_unlock(&fsession_mutex);
+	return err;
+}
+
+/**
  * fsession_session_detach() - stop a session and leave the rest to the reaper.
  * @s: the session; the caller may not use it any more
  *

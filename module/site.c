@@ -198,6 +198,16 @@ static bool target_changing(const struct fsession_target *t)
 	return changing;
 }
 
+/* Refuses a target whose site, which is not changing, can take no session. */
+static void check_site(struct fsession_target *t)
+{
+	if (t->site->reg->state == FSESSION_REG_STUCK)
+		fsession_refuse(t, -ENODEV, FSESSION_REASON_FTRACE_OFF);
+	else if (fsession_list_count_live(site_list(t->site)) >=
+		 FSESSION_MAX_SESSIONS)
+		fsession_refuse(t, -E2BIG, FSESSION_REASON_FULL);
+}
+
 /*
  * Finds the targets' sites, as far as they have one, and refuses those that can
  * take no more sessions. Returns a target whose site is just coming or going, or
@@ -219,13 +229,33 @@ static struct fsession_target *find_sites(struct fsession_attachment *a,
 			++*new;
 		else if (site_changing(t->site))
 			return t;
-		else if (t->site->reg->state == FSESSION_REG_STUCK)
-			fsession_refuse(t, -ENODEV, FSESSION_REASON_FTRACE_OFF);
-		else if (fsession_list_count_live(site_list(t->site)) >=
-			 FSESSION_MAX_SESSIONS)
-			fsession_refuse(t, -E2BIG, FSESSION_REASON_FULL);
+		else
+			check_site(t);
 	}
 	return NULL;
+}
+
+/* Refuses the targets that fsession_site_attach() would refuse, and no ftrace. */
+void fsession_site_dry_run(struct fsession_attachment *a)
+{
+	u32 room = fsession_direct_room();
+	struct fsession_target *t;
+
+	lockdep_assert_held(&fsession_mutex);
+	for (t = a->target; t < a->target + a->nr; t++) {
+		cond_resched();
+		if (t->status)
+			continue;
+		t->site = target_site(t);
+		/* Attach would wait for one that is changing. */
+		if (t->site && !site_changing(t->site))
+			check_site(t);
+		else if (!room)
+			fsession_refuse(t, -ENOSPC,
+					FSESSION_REASON_KERNEL_LIMIT);
+		else
+			room--;
+	}
 }
 
 /*

@@ -461,7 +461,22 @@ struct multi {
 	struct fsession_btf *names;
 	bool in_module;
 	u32 slots;			/* of ctx that it reads by itself */
+	bool sleepable;
+	unsigned long may_sleep;	/* the function that it was verified for */
 };
+
+/*
+ * Which functions are called only where a program may sleep, the verifier knows,
+ * and it said so of one. The kernel's list is not to be had; that a system call is
+ * on it, is.
+ */
+static bool may_sleep(const struct multi *m,
+		      const struct fsession_attachment *a,
+		      const struct fsession_target *t)
+{
+	return t->func == m->may_sleep ||
+	       strstarts(a->symbol, FSESSION_SYSCALL_PREFIX);
+}
 
 /*
  * A program may be put on a function that it was not verified for if what it
@@ -494,6 +509,8 @@ static int resolve_one(struct multi *m, struct fsession_attachment *a,
 		return fsession_refuse(t, -EOPNOTSUPP, FSESSION_REASON_ARGS);
 	if (!fsession_btf_same_ctx(m->btf, m->proto, proto, m->slots))
 		return fsession_refuse(t, -EPROTO, FSESSION_REASON_CONTEXT);
+	if (m->sleepable && !may_sleep(m, a, t))
+		return fsession_refuse(t, -EINVAL, FSESSION_REASON_SLEEPABLE);
 	return set_layout(t, &model, m->btf, proto);
 }
 
@@ -571,6 +588,7 @@ int fsession_target_resolve_multi(struct bpf_prog *prog,
 		.in_module = prog->aux->attach_btf_id >=
 			     fsession_btf_base.types,
 		.slots = DIV_ROUND_UP(prog->aux->max_ctx_offset, sizeof(u64)),
+		.sleepable = fsession_prog_sleepable(prog),
 	};
 	struct verified v;
 	int err;
@@ -579,6 +597,7 @@ int fsession_target_resolve_multi(struct bpf_prog *prog,
 	err = get_verified(prog, &v, reason);
 	if (err)
 		return err;
+	m.may_sleep = v.func;
 	m.proto = verified_proto(prog, &v);
 	if (!m.proto) {
 		*reason = FSESSION_REASON_PROG_TARGET;
@@ -592,7 +611,7 @@ int fsession_target_resolve_multi(struct bpf_prog *prog,
 		m.slots = FSESSION_MAX_WORDS + 1;
 	err = check_ids(a);
 	if (err == -EINVAL)
-		a->skip = false;
+		a->skip = a->dry_run = false;
 	for (i = 0; !err && i < a->nr; i++) {
 		resolve_one(&m, a, &a->target[i]);
 		cond_resched();
@@ -611,7 +630,7 @@ int fsession_target_resolve_multi(struct bpf_prog *prog,
  * @reason: why not
  *
  * Returns the error of the first target that is refused, if that ends it: if none
- * may be skipped, or if none is left.
+ * may be skipped, or if none is left. A dry run goes on to the end.
  */
 int fsession_attachment_result(const struct fsession_attachment *a,
 			       enum fsession_reason *reason)
@@ -625,7 +644,7 @@ int fsession_attachment_result(const struct fsession_attachment *a,
 		else if (!first)
 			first = t;
 	}
-	if (!first || (a->skip && left))
+	if (!first || a->dry_run || (a->skip && left))
 		return 0;
 	*reason = first->reason;
 	return first->status;

@@ -526,7 +526,7 @@ bool ftrace_enabled_on(const char *function)
 	return file_has_word("/sys/kernel/tracing/enabled_functions", function);
 }
 
-bool btf_has(const char *function)
+struct btf *kernel_btf(void)
 {
 	static struct btf *btf;
 
@@ -534,7 +534,54 @@ bool btf_has(const char *function)
 		btf = btf__load_vmlinux_btf();
 	if (!btf)
 		FAIL("no BTF of the kernel: %s", strerror(errno));
-	return btf__find_by_name_kind(btf, function, BTF_KIND_FUNC) > 0;
+	return btf;
+}
+
+struct btf *testmod_btf(void)
+{
+	static struct btf *btf;
+
+	if (!btf)
+		btf = btf__load_module_btf(MODULE, kernel_btf());
+	if (!btf)
+		FAIL("no BTF of the test module: %s", strerror(errno));
+	return btf;
+}
+
+bool btf_has(const char *function)
+{
+	return btf__find_by_name_kind(kernel_btf(), function, BTF_KIND_FUNC) >
+	       0;
+}
+
+static struct fsession_target_desc target_desc(const struct btf *btf,
+					       const char *function,
+					       const char *module,
+					       uint64_t attach_cookie)
+{
+	int id = btf__find_by_name_kind(btf, function, BTF_KIND_FUNC);
+	struct fsession_target_desc d = {
+		.addr = symbol(function, module),
+		.attach_cookie = attach_cookie,
+		.btf_id = id,
+	};
+
+	if (id <= 0 || !d.addr)
+		FAIL("no function '%s' in %s", function,
+		     module ? module : "the kernel");
+	return d;
+}
+
+struct fsession_target_desc kernel_target(const char *function,
+					  uint64_t attach_cookie)
+{
+	return target_desc(kernel_btf(), function, NULL, attach_cookie);
+}
+
+struct fsession_target_desc testmod_target(const char *function,
+					   uint64_t attach_cookie)
+{
+	return target_desc(testmod_btf(), function, MODULE, attach_cookie);
 }
 
 bool write_file(const char *file, const char *text)

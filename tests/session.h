@@ -161,8 +161,16 @@ uint64_t symbol(const char *name, const char *module);
 bool ftrace_has(const char *function);
 /* Lines of enabled_functions that name @function. */
 bool ftrace_enabled_on(const char *function);
+/* The BTF of the kernel proper, and of the test module. */
+struct btf *kernel_btf(void);
+struct btf *testmod_btf(void);
 /* Has the kernel's own BTF a function of this name? */
 bool btf_has(const char *function);
+/* One of them, for FSESSION_IOC_ATTACH_MULTI. */
+struct fsession_target_desc kernel_target(const char *function,
+					  uint64_t attach_cookie);
+struct fsession_target_desc testmod_target(const char *function,
+					   uint64_t attach_cookie);
 /* Write @text to @file; false if that fails. */
 bool write_file(const char *file, const char *text);
 bool read_file(const char *file, char *text, size_t size);

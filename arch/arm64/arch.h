@@ -11,6 +11,9 @@
 #include <linux/uaccess.h>
 #include <asm/insn.h>
 
+/* How the names of functions that are system calls begin. */
+#define FSESSION_SYSCALL_PREFIX	"__arm64_sys_"
+
 /*
  * A function begins with two instructions for ftrace, perhaps after a BTI: one
  * that keeps its return address in x9, and the site, which calls. Both are nops

@@ -10,6 +10,9 @@
 #include <linux/math.h>
 #include <linux/uaccess.h>
 
+/* How the names of functions that are system calls begin. */
+#define FSESSION_SYSCALL_PREFIX	"__x64_sys_"
+
 #define FSESSION_ENDBR_SIZE	4
 
 #define FSESSION_INSN_CALL	0xe8

@@ -20,6 +20,7 @@ union arg {
 	__u32 size;
 	struct fsession_query query;
 	struct fsession_attach attach;
+	struct fsession_attach_multi multi;
 	struct fsession_info info;
 	struct fsession_drain drain;
 	unsigned char bytes[65536];
@@ -37,6 +38,9 @@ static const struct verb verbs[] = {
 	  sizeof(struct fsession_query) },
 	{ "attach", FSESSION_IOC_ATTACH, sizeof(struct fsession_attach),
 	  sizeof(struct fsession_attach) },
+	{ "attach many", FSESSION_IOC_ATTACH_MULTI,
+	  sizeof(struct fsession_attach_multi),
+	  sizeof(struct fsession_attach_multi) },
 	{ "info", FSESSION_IOC_INFO, offsetof(struct fsession_info, targets),
 	  sizeof(struct fsession_info) },
 	{ "drain", FSESSION_IOC_DRAIN, sizeof(struct fsession_drain),
@@ -48,11 +52,19 @@ static const struct verb verbs[] = {
 
 static union arg arg;
 static struct recording recording;
+static struct fsession_target_desc target;
 
 /* What the verbs act on: attach gets a program that can be attached. */
 static void setup(void)
 {
 	recording = recording_load("count", TARGET);
+	target = testmod_target(TARGET, 0);
+}
+
+static bool attaches(const struct verb *v)
+{
+	return v->cmd == FSESSION_IOC_ATTACH ||
+	       v->cmd == FSESSION_IOC_ATTACH_MULTI;
 }
 
 /* An argument with which @v succeeds on the device. */
@@ -62,6 +74,11 @@ static void prepare(const struct verb *v, size_t size)
 	arg.size = size;
 	if (v->cmd == FSESSION_IOC_ATTACH)
 		arg.attach.prog_fd = recording.prog_fd;
+	if (v->cmd == FSESSION_IOC_ATTACH_MULTI) {
+		arg.multi.prog_fd = recording.prog_fd;
+		arg.multi.targets = (uintptr_t)&target;
+		arg.multi.count = 1;
+	}
 	if (v->cmd == FSESSION_IOC_INFO)
 		arg.info.id = info(recording.fd).id;
 }
@@ -71,7 +88,7 @@ static int issue(const struct verb *v)
 {
 	int ret = try_ioctl(device(), v->cmd, &arg);
 
-	if (v->cmd == FSESSION_IOC_ATTACH && ret >= 0) {
+	if (attaches(v) && ret >= 0) {
 		close(ret);
 		drain();
 		ret = 0;
@@ -172,10 +189,8 @@ CASE(abi_wrong_number, "numbers that are not in the file: ENOTTY")
 	memset(&arg, 0, sizeof(arg));
 	arg.size = sizeof(struct fsession_query);
 	for (nr = 0; nr < 256; nr++) {
-		/* The four that there are; further ones may come. */
-		if (nr >= 0x80 && nr <= 0x83)
-			continue;
-		if (nr > 0x83 && nr < 0x90)
+		/* Those that there are; further ones may come. */
+		if (nr >= 0x80 && nr < 0x90)
 			continue;
 		CHECK_EQ(try_ioctl(device(), _IO(FSESSION_IOC_MAGIC, nr), &arg),
 			 -ENOTTY);
@@ -299,6 +314,10 @@ static void unknown_flags(const struct verb *v)
 		if (v->cmd == FSESSION_IOC_INFO &&
 		    1U << bit == FSESSION_INFO_NEXT)
 			continue;
+		if (v->cmd == FSESSION_IOC_ATTACH_MULTI &&
+		    (1U << bit == FSESSION_MULTI_SKIP ||
+		     1U << bit == FSESSION_MULTI_DRY_RUN))
+			continue;
 		prepare(v, v->size);
 		arg.query.flags = 1U << bit;
 		expect(v, EINVAL);
@@ -316,6 +335,33 @@ CASE(abi_attach_reason_set, "reason not zero on the way in: EINVAL")
 	prepare(&verbs[1], verbs[1].size);
 	arg.attach.reason = FSESSION_REASON_BUSY;
 	expect(&verbs[1], EINVAL);
+}
+
+CASE(abi_attach_multi_fields, "what is to be 0 on the way in is not: EINVAL")
+{
+	const struct verb *v = &verbs[2];
+
+	setup();
+	prepare(v, v->size);
+	arg.multi.reason = FSESSION_REASON_BUSY;
+	expect(v, EINVAL);
+	prepare(v, v->size);
+	arg.multi.attached = 1;
+	expect(v, EINVAL);
+	prepare(v, v->size);
+	arg.multi.flags = FSESSION_MULTI_SKIP | FSESSION_MULTI_DRY_RUN;
+	expect(v, EINVAL);
+	prepare(v, v->size);
+	target.status = -1;
+	expect(v, EINVAL);
+	target.status = 0;
+	target.reason = FSESSION_REASON_BUSY;
+	expect(v, EINVAL);
+	target.reason = 0;
+	target.reserved = 1;
+	expect(v, EINVAL);
+	target.reserved = 0;
+	expect(v, 0);
 }
 
 CASE(abi_info_reserved_set, "reserved not zero: EINVAL")
@@ -373,7 +419,7 @@ static void bad_pointers(const struct verb *v)
 	prepare(v, v->size);
 	p = mem + page - v->size;
 	memcpy(p, &arg, v->size);
-	if (v->cmd != FSESSION_IOC_ATTACH)
+	if (!attaches(v))
 		CHECK_EQ(try_ioctl(device(), v->cmd, p), 0);
 	memmove(p + 4, &arg, v->size - 4);
 	CHECK_EQ(try_ioctl(device(), v->cmd, p + 4), -EFAULT);
@@ -396,8 +442,8 @@ static void read_only(const struct verb *v)
 	size_t page = sysconf(_SC_PAGESIZE);
 	unsigned char *mem;
 
-	if (v->cmd == FSESSION_IOC_ATTACH)
-		return; /* writes only when it fails */
+	if (attaches(v))
+		return; /* the session is the caller's all the same */
 	mem = page_before_hole();
 	prepare(v, v->size);
 	memcpy(mem, &arg, v->size);
@@ -491,6 +537,17 @@ static void keep_caps(uint64_t caps)
 	SYS(syscall(SYS_capset, &head, data));
 }
 
+/* As prepare(), for those who may not ask for a session's id. */
+static void prepare_any(const struct verb *v)
+{
+	memset(&arg, 0, sizeof(arg));
+	arg.size = v->size;
+	if (v->cmd == FSESSION_IOC_INFO)
+		arg.info.flags = FSESSION_INFO_NEXT;
+	else
+		prepare(v, v->size);
+}
+
 struct cap_try {
 	uint64_t caps;
 	int err; /* of every ioctl */
@@ -506,17 +563,9 @@ static void try_with_caps(void *data)
 
 	keep_caps(try->caps);
 	for (v = verbs; v < VERBS_END; v++) {
-		memset(&arg, 0, sizeof(arg));
-		arg.size = v->size;
-		if (v->cmd == FSESSION_IOC_ATTACH) {
-			/* Attached already: the privileged get this far. */
-			arg.attach.prog_fd = recording.prog_fd;
-			expect(v, try->err ? try->err : EALREADY);
-			continue;
-		}
-		if (v->cmd == FSESSION_IOC_INFO)
-			arg.info.flags = FSESSION_INFO_NEXT;
-		expect(v, try->err);
+		prepare_any(v);
+		/* Attached already: the privileged get this far. */
+		expect(v, attaches(v) && !try->err ? EALREADY : try->err);
 	}
 	CHECK_EQ(try_ioctl(session, FSESSION_IOC_INFO, &i), -try->err);
 }
@@ -590,12 +639,7 @@ static void root_of_another_namespace(void *unused)
 	if (unshare(CLONE_NEWUSER))
 		SKIP("no user namespaces here: %s", strerror(errno));
 	for (v = verbs; v < VERBS_END; v++) {
-		memset(&arg, 0, sizeof(arg));
-		arg.size = v->size;
-		if (v->cmd == FSESSION_IOC_ATTACH)
-			arg.attach.prog_fd = recording.prog_fd;
-		if (v->cmd == FSESSION_IOC_INFO)
-			arg.info.flags = FSESSION_INFO_NEXT;
+		prepare_any(v);
 		expect(v, EPERM);
 	}
 }

@@ -19,58 +19,10 @@
 
 typedef struct fsession_target_desc desc_t;
 
-/*
- * Targets
- */
-
-static struct btf *vmlinux_btf(void)
-{
-	static struct btf *btf;
-
-	if (!btf)
-		btf = btf__load_vmlinux_btf();
-	REQUIRE(btf);
-	return btf;
-}
-
-static struct btf *testmod_btf(void)
-{
-	static struct btf *btf;
-
-	if (!btf)
-		btf = btf__load_module_btf(MODULE, vmlinux_btf());
-	REQUIRE(btf);
-	return btf;
-}
-
 static bool in_btf(const char *function)
 {
 	return btf__find_by_name_kind(testmod_btf(), function, BTF_KIND_FUNC) >
 	       0;
-}
-
-static desc_t target(const char *function, uint64_t cookie)
-{
-	int id = btf__find_by_name_kind(testmod_btf(), function, BTF_KIND_FUNC);
-	desc_t d = { .addr = symbol(function, MODULE),
-		     .attach_cookie = cookie,
-		     .btf_id = id };
-
-	if (id <= 0 || !d.addr)
-		FAIL("no '%s' in the test module", function);
-	return d;
-}
-
-static desc_t kernel_target(const char *function, uint64_t cookie)
-{
-	int id = btf__find_by_name_kind(vmlinux_btf(), function, BTF_KIND_FUNC);
-	desc_t d = { .addr = symbol(function, NULL),
-		     .attach_cookie = cookie,
-		     .btf_id = id };
-
-	if (id <= 0 || !d.addr)
-		FAIL("no '%s' in the kernel", function);
-	return d;
 }
 
 /* The last call's argument. */
@@ -139,7 +91,7 @@ CASE(multi_three, "one program on three functions: arguments, result, ip, "
 
 	CHECK(query().features & FSESSION_FEATURE_MULTI);
 	for (i = 0; i < 3; i++)
-		t[i] = target(names[i], 100 + i);
+		t[i] = testmod_target(names[i], 100 + i);
 	r.fd = multi(r.prog_fd, t, 3, 0);
 	CHECK_EQ(last.attached, 3);
 	for (i = 0; i < 3; i++) {
@@ -175,7 +127,7 @@ CASE(multi_three, "one program on three functions: arguments, result, ip, "
 CASE(multi_one, "count 1 is a session like any other")
 {
 	struct recording r = recording_load("count", ARG2);
-	desc_t t = target(ARG3, 5);
+	desc_t t = testmod_target(ARG3, 5);
 
 	r.fd = multi(r.prog_fd, &t, 1, 0);
 	tm_calls(ARG3, 10);
@@ -268,7 +220,7 @@ CASE(multi_cookies, "functions of every shape, each with its attach cookie")
 	int fd;
 
 	for (i = 0; i < SHAPES; i++)
-		t[i] = target(shapes[i], i + 1);
+		t[i] = testmod_target(shapes[i], i + 1);
 	fd = multi(bpf_program__fd(m.prog), t, SHAPES, 0);
 	for (i = 0; i < SHAPES; i++)
 		tm_calls(shapes[i], 10 + i);
@@ -285,7 +237,8 @@ CASE(multi_cookies, "functions of every shape, each with its attach cookie")
 CASE(multi_bad_calls, "what upstream refuses is refused alike")
 {
 	struct recording r = recording_load("count", ARG2);
-	desc_t t[3] = { target(ARG1, 0), target(ARG2, 0), target(ARG3, 0) };
+	desc_t t[3] = { testmod_target(ARG1, 0), testmod_target(ARG2, 0),
+			testmod_target(ARG3, 0) };
 	void *page =
 		mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -339,32 +292,36 @@ static unsigned int refusals(desc_t *t, int *status, unsigned int *reason)
 		status[n] = (_status);   \
 		reason[n++] = (_reason); \
 	} while (0)
-	ADD(target(ARG1, 1), 0, 0);
+	ADD(testmod_target(ARG1, 1), 0, 0);
 	/* Another function's address; the middle of one; none. */
-	ADD(target("fsession_test_arg4", 2), -ESTALE, FSESSION_REASON_NAME);
+	ADD(testmod_target("fsession_test_arg4", 2), -ESTALE,
+	    FSESSION_REASON_NAME);
 	t[n - 1].addr = symbol("fsession_test_arg5", MODULE);
-	ADD(target("fsession_test_arg6", 3), -ESTALE, FSESSION_REASON_NAME);
+	ADD(testmod_target("fsession_test_arg6", 3), -ESTALE,
+	    FSESSION_REASON_NAME);
 	t[n - 1].addr += 4;
-	ADD(target("fsession_test_arg7", 4), -ENOTUNIQ,
+	ADD(testmod_target("fsession_test_arg7", 4), -ENOTUNIQ,
 	    FSESSION_REASON_AMBIGUOUS);
 	t[n - 1].addr = 0x1234;
-	ADD(target("fsession_test_notrace", 5), -ENOENT,
+	ADD(testmod_target("fsession_test_notrace", 5), -ENOENT,
 	    FSESSION_REASON_NO_SITE);
-	ADD(target("fsession_test_variadic", 6), -EOPNOTSUPP,
+	ADD(testmod_target("fsession_test_variadic", 6), -EOPNOTSUPP,
 	    FSESSION_REASON_ARGS);
 	/* Newer pahole gives no BTF to a function with a hidden argument. */
 	if (in_btf("fsession_test_ret_s24"))
-		ADD(target("fsession_test_ret_s24", 7), -EOPNOTSUPP,
+		ADD(testmod_target("fsession_test_ret_s24", 7), -EOPNOTSUPP,
 		    FSESSION_REASON_ARGS);
 	if (in_btf("fsession_test_s24"))
-		ADD(target("fsession_test_s24", 8), -EOPNOTSUPP,
+		ADD(testmod_target("fsession_test_s24", 8), -EOPNOTSUPP,
 		    FSESSION_REASON_ARGS);
 	/* No function; a function of another BTF. */
-	ADD(target("fsession_test_arg8", 9), -EINVAL, FSESSION_REASON_BTF_ID);
+	ADD(testmod_target("fsession_test_arg8", 9), -EINVAL,
+	    FSESSION_REASON_BTF_ID);
 	t[n - 1].btf_id = NO_ID;
-	ADD(target("fsession_test_arg11", 10), -EINVAL, FSESSION_REASON_BTF_ID);
+	ADD(testmod_target("fsession_test_arg11", 10), -EINVAL,
+	    FSESSION_REASON_BTF_ID);
 	t[n - 1].btf_id = kernel_target("bpf_fentry_test1", 0).btf_id;
-	ADD(target(ARG3, 11), 0, 0);
+	ADD(testmod_target(ARG3, 11), 0, 0);
 	return n;
 }
 
@@ -440,7 +397,7 @@ CASE(multi_busy, "functions that bpf(2) traces are found among the others")
 	}
 	REQUIRE(link >= 0);
 	for (i = 0; i < SHAPES; i++)
-		t[i] = target(shapes[i], 0);
+		t[i] = testmod_target(shapes[i], 0);
 	CHECK_EQ(try_multi(r.prog_fd, t, SHAPES, 0), -EBUSY);
 	CHECK_EQ(last.reason, FSESSION_REASON_BUSY);
 	for (i = 0; i < SHAPES; i++) {
@@ -471,12 +428,12 @@ CASE(multi_context, "what a program reads of its context has to be the same")
 	struct bpf_program *arg = want(obj, "reads_argument", ARG1);
 	struct bpf_program *ret = want(obj, "reads_result", ARG1);
 	/* One u64 for all but the last two; a u8 is the result of the third. */
-	desc_t t[] = { target(ARG1, 0),
-		       target("fsession_test_patched", 0),
-		       target("fsession_test_u8", 0),
-		       target(ARG2, 0),
-		       target("fsession_test_int", 0),
-		       target("fsession_test_arg0", 0) };
+	desc_t t[] = { testmod_target(ARG1, 0),
+		       testmod_target("fsession_test_patched", 0),
+		       testmod_target("fsession_test_u8", 0),
+		       testmod_target(ARG2, 0),
+		       testmod_target("fsession_test_int", 0),
+		       testmod_target("fsession_test_arg0", 0) };
 	struct multi *m;
 	int fd;
 
@@ -507,7 +464,7 @@ CASE(multi_full, "one function is full: E2BIG, and the others lose nothing")
 {
 	struct recording r = recording_load("count", ARG2);
 	unsigned int max = query().max_sessions, i;
-	desc_t t[2] = { target(ARG1, 0), target(ARG2, 0) };
+	desc_t t[2] = { testmod_target(ARG1, 0), testmod_target(ARG2, 0) };
 	int fds[64], progs[64], extra = try_clone(r.prog);
 
 	for (i = 0; i < max; i++) {
@@ -527,6 +484,72 @@ CASE(multi_full, "one function is full: E2BIG, and the others lose nothing")
 }
 
 /*
+ * Dry runs
+ */
+
+/* The same statuses as an attach would give; and it gives none a session. */
+static void check_dry_run(int prog, desc_t *t, unsigned int n,
+			  unsigned int attached)
+{
+	CHECK_EQ(try_multi(prog, t, n, FSESSION_MULTI_DRY_RUN), 0);
+	CHECK_EQ(last.attached, attached);
+	CHECK_EQ(last.reason, 0);
+	CHECK_EQ(query().live, 0);
+}
+
+CASE(multi_dry_run, "a dry run has every status and attaches nothing",
+     .timeout = 180)
+{
+	struct numbers m = numbers_load();
+	unsigned int reason[16], i, n;
+	int status[16], prog = bpf_program__fd(m.prog), fd;
+	desc_t t[16];
+
+	n = refusals(t, status, reason);
+	check_dry_run(prog, t, n, 2);
+	for (i = 0; i < n; i++)
+		check_status(&t[i], status[i], reason[i]);
+	CHECK(!ftrace_enabled_on(ARG1));
+	tm_calls(ARG1, 5);
+	check_number(&m, 1, 0);
+
+	/* All are refused, or none. */
+	forget(t, n);
+	check_dry_run(prog, t + 1, n - 2, 0);
+	forget(t, n);
+	check_dry_run(prog, t, 1, 1);
+
+	/* What is wrong with the call is so in a dry run. */
+	t[1] = t[0];
+	CHECK_EQ(try_multi(prog, t, 2, FSESSION_MULTI_DRY_RUN), -EINVAL);
+	CHECK_EQ(last.reason, FSESSION_REASON_TWICE);
+	forget(t, n);
+	fd = multi(prog, t, 1, 0);
+	CHECK_EQ(try_multi(prog, t, 1, FSESSION_MULTI_DRY_RUN), -EALREADY);
+	CHECK_EQ(last.reason, FSESSION_REASON_PROG_ATTACHED);
+	close(fd);
+	nothing_attached(ARG1);
+}
+
+CASE(multi_dry_run_full, "a dry run knows of functions that are full")
+{
+	struct recording r = recording_load("count", ARG2);
+	unsigned int max = query().max_sessions, i;
+	desc_t t[2] = { testmod_target(ARG1, 0), testmod_target(ARG2, 0) };
+	int fds[64], extra = try_clone(r.prog);
+
+	for (i = 0; i < max; i++)
+		fds[i] = attach(SYS(try_clone(r.prog)));
+	CHECK_EQ(try_multi(extra, t, 2, FSESSION_MULTI_DRY_RUN), 0);
+	CHECK_EQ(last.attached, 1);
+	check_status(&t[0], 0, 0);
+	check_status(&t[1], -E2BIG, FSESSION_REASON_FULL);
+	for (i = 0; i < max; i++)
+		close(fds[i]);
+	recording_end(&r);
+}
+
+/*
  * Overlap
  */
 
@@ -534,7 +557,8 @@ CASE(multi_and_single, "with a session on one of its functions, either first")
 {
 	struct recording r = recording_load("count", ARG2);
 	struct recording one = recording_load("count", ARG2);
-	desc_t t[3] = { target(ARG1, 0), target(ARG2, 0), target(ARG3, 0) };
+	desc_t t[3] = { testmod_target(ARG1, 0), testmod_target(ARG2, 0),
+			testmod_target(ARG3, 0) };
 	unsigned int order, first_out;
 
 	for (order = 0; order < 4; order++) {
@@ -590,7 +614,7 @@ CASE(multi_intersect, "random overlapping sets come and go; every call counts",
 	unsigned int seed = 4711;
 
 	for (i = 0; i < (int)SHAPES; i++)
-		all[i] = target(shapes[i], i + 1);
+		all[i] = testmod_target(shapes[i], i + 1);
 	for (s = 0; s < SETS; s++) {
 		m[s] = numbers_load();
 		fds[s] = -1;
@@ -640,8 +664,9 @@ CASE(multi_detach_in_mid_call, "detached while a task sleeps in one of them")
 {
 	struct recording r = recording_load("count", ARG2);
 	struct recording stays = recording_load("count", ARG2);
-	desc_t t[3] = { target(ARG1, 0), target("fsession_test_wait", 0),
-			target(ARG3, 0) };
+	desc_t t[3] = { testmod_target(ARG1, 0),
+			testmod_target("fsession_test_wait", 0),
+			testmod_target(ARG3, 0) };
 	struct fsession_info in;
 	uint32_t id;
 	uint64_t ms;
@@ -695,7 +720,7 @@ CASE(multi_redirected,
 	unsigned int i;
 
 	for (i = 0; i < SHAPES; i++)
-		t[i] = target(shapes[i], 0);
+		t[i] = testmod_target(shapes[i], 0);
 	probe(fd, ARG3);
 	probe(fd, "fsession_test_arg11");
 	r.fd = multi(r.prog_fd, t, SHAPES, 0);
@@ -719,7 +744,8 @@ CASE(multi_not_redirected,
 	static char patched[] = "fsession_test_patched";
 	struct recording r = recording_load("count", ARG2);
 	int fd = SYS(open("/dev/" MODULE, O_RDWR | O_CLOEXEC)), before;
-	desc_t t[3] = { target(ARG1, 0), target(patched, 0), target(ARG3, 0) };
+	desc_t t[3] = { testmod_target(ARG1, 0), testmod_target(patched, 0),
+			testmod_target(ARG3, 0) };
 
 	r.fd = multi(r.prog_fd, t, 3, 0);
 	CHECK_EQ(try_ioctl(fd, FSESSION_TM_REDIRECT, patched), -EBUSY);
@@ -753,7 +779,7 @@ CASE(multi_interrupted, "a signal ends the attach: EINTR, and nothing is left")
 
 	REQUIRE(t);
 	SYS(sigaction(SIGALRM, &action, NULL));
-	t[0] = target(ARG1, 0);
+	t[0] = testmod_target(ARG1, 0);
 	/* What takes time and is then refused: an id that is no function. */
 	for (i = 1; i < count; i++) {
 		t[i].btf_id = NO_ID - i;
@@ -933,7 +959,7 @@ static unsigned int everything(desc_t **out)
 	struct function *symbols, *sites;
 	const struct function *f;
 	unsigned int nr_symbols, nr_sites, n = 0, id;
-	struct btf *btf = vmlinux_btf();
+	struct btf *btf = kernel_btf();
 
 	nr_symbols = read_functions("/proc/kallsyms", true, &symbols);
 	nr_sites =

@@ -66,6 +66,40 @@ CASE(sleepable_runs, "a sleepable program runs at entry and exit, and copies")
 	bpf_object__close(c.obj);
 }
 
+CASE(sleepable_multi, "on many: its own function and system calls, no others")
+{
+	struct sleepable_case c = sleepable_load(false);
+	struct fsession_target_desc t[] = {
+		kernel_target("bpf_fentry_test1", 0),
+		kernel_target(SYSCALL("sysinfo"), 0),
+		kernel_target("bpf_fentry_test2", 0),
+	};
+	struct fsession_attach_multi multi = {
+		.size = sizeof(multi),
+		.prog_fd = c.prog_fd,
+		.targets = (uintptr_t)t,
+		.count = 3,
+	};
+	int fd;
+
+	CHECK_EQ(try_ioctl(device(), FSESSION_IOC_ATTACH_MULTI, &multi),
+		 -EINVAL);
+	CHECK_EQ(multi.reason, FSESSION_REASON_SLEEPABLE);
+	CHECK_EQ(t[0].status, 0);
+	CHECK_EQ(t[1].status, 0);
+	CHECK_EQ(t[2].status, -EINVAL);
+	CHECK_EQ(t[2].reason, FSESSION_REASON_SLEEPABLE);
+
+	multi.reason = 0;
+	multi.count = 2;
+	fd = try_ioctl(device(), FSESSION_IOC_ATTACH_MULTI, &multi);
+	REQUIRE(fd >= 0);
+	test_run(c.prog_fd);
+	CHECK_EQ(c.s->runs[1], 1);
+	close(fd);
+	bpf_object__close(c.obj);
+}
+
 static void check_both(bool sleepable_first)
 {
 	struct sleepable_case c = sleepable_load(true);

@@ -117,6 +117,8 @@
  *			names					_NAME
  *	EPROTO		the program reads words of its context that are of
  *			another type there			_CONTEXT
+ *	EINVAL		the program is sleepable, and the function is neither the
+ *			one that it was loaded for nor a system call	_SLEEPABLE
  *
  * FSESSION_IOC_INFO:
  *	ENOENT		no session of that id, or none after it
@@ -208,6 +210,7 @@ enum fsession_reason {
 	FSESSION_REASON_NAME		= 16,
 	FSESSION_REASON_CONTEXT		= 17,
 	FSESSION_REASON_KERNEL_LIMIT	= 18,
+	FSESSION_REASON_SLEEPABLE	= 19,
 };
 
 /**
@@ -262,19 +265,20 @@ struct fsession_target_desc {
 
 /* fsession_attach_multi.flags */
 #define FSESSION_MULTI_SKIP	(1U << 0)
+#define FSESSION_MULTI_DRY_RUN	(1U << 1)
 
 /**
  * struct fsession_attach_multi - FSESSION_IOC_ATTACH_MULTI [device]: attach a
  *				  program to many functions
  * @size:		[in] sizeof(struct fsession_attach_multi)
- * @flags:		[in] FSESSION_MULTI_SKIP or 0
+ * @flags:		[in] FSESSION_MULTI_SKIP, FSESSION_MULTI_DRY_RUN or 0
  * @prog_fd:		[in] a loaded session program (see "Programs")
  * @reason:		[out] an enum fsession_reason, of what the ioctl fails
  *			for; 0 on entry
  * @targets:		[in] user pointer: the functions, @count times a struct
  *			fsession_target_desc
  * @count:		[in] 1 to FSESSION_MAX_TARGETS
- * @attached:		[out] functions that the program is on
+ * @attached:		[out] functions that the program is on; would be on
  *
  * Without FSESSION_MULTI_SKIP the program is attached to all functions or to none.
  * If one is refused the ioctl fails with the error of the first such; every one
@@ -282,7 +286,12 @@ struct fsession_target_desc {
  *
  * With it, functions that are refused are left out and have their status. Only if
  * that is so of all, the ioctl fails with the error of the first. What is wrong
- * with the call and not with a function (EINVAL) is never left out.
+ * with the call and not with a function, a btf_id that is 0 and what is there
+ * twice, is never left out.
+ *
+ * FSESSION_MULTI_DRY_RUN attaches nothing and returns 0: every function that an
+ * attach would refuse has its status, as far as that can be known. It cannot of
+ * another user of the function's direct call.
  *
  * The statuses are written if the targets have been looked at, whether the ioctl
  * fails or not. The whole is one session: the program is on all functions from the
@@ -290,7 +299,7 @@ struct fsession_target_desc {
  * with EINTR and nothing attached.
  *
  * Since ABI version 1, with FSESSION_FEATURE_MULTI. Returns the session's file
- * descriptor.
+ * descriptor, or 0 of a dry run.
  */
 struct fsession_attach_multi {
 	__u32 size;
