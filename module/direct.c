@@ -273,6 +273,53 @@ static int attach_as_one(const struct wanted *w, u32 from, u32 nr)
 	return 0;
 }
 
+/* Refuses those that are no ftrace sites. @ops is never registered. */
+static int check_sites(const struct wanted *w, struct ftrace_ops *ops, u32 from,
+		       u32 nr)
+{
+	int err = ftrace_set_filter_ips(ops, w->ips + from, nr, 0, 1);
+
+	cond_resched();
+	if (err != -EINVAL)
+		return err;
+	if (nr == 1) {
+		refuse_sites(w, from, 1, -ENOENT);
+		return 0;
+	}
+	if (signal_pending(current))
+		return -EINTR;
+	err = check_sites(w, ops, from, nr / 2);
+	return err ?: check_sites(w, ops, from + nr / 2, nr - nr / 2);
+}
+
+/**
+ * fsession_direct_check() - refuse targets that are no ftrace sites.
+ * @ips: their sites, as they look like
+ * @targets: they, in the same order
+ * @nr: how many
+ *
+ * For many, of which quite a few may look like a site and be none: a registration
+ * would fail as a whole, and ftrace does not say for which.
+ */
+int fsession_direct_check(unsigned long *ips, struct fsession_target **targets,
+			  u32 nr)
+{
+	const struct wanted w = { .ips = ips, .targets = targets };
+	struct ftrace_ops *ops;
+	int err;
+
+	if (!nr)
+		return 0;
+	ops = kzalloc(sizeof(*ops), GFP_KERNEL);
+	if (!ops)
+		return -ENOMEM;
+	err = check_sites(&w, ops, 0, nr);
+	ftrace_free_filter(ops);
+	kfree(ops);
+	/* That ftrace is off is for the registration to find. */
+	return err == -ENODEV ? 0 : err;
+}
+
 static int attach_sites(const struct wanted *w, u32 from, u32 nr);
 
 /*

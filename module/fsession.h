@@ -331,6 +331,8 @@ struct fsession_frame *fsession_frame_next(unsigned long *from,
 					   unsigned long end);
 
 /* direct.c */
+int fsession_direct_check(unsigned long *ips, struct fsession_target **targets,
+			  u32 nr);
 int fsession_direct_attach(struct list_head *directs, unsigned long *ips,
 			   struct fsession_target **targets, u32 nr);
 int fsession_direct_detach(struct list_head *directs);
@@ -420,6 +422,7 @@ fsession_site_find(unsigned long body)
 
 int fsession_site_attach(struct fsession_session *s,
 			 struct fsession_attachment *a); /* not held */
+int fsession_site_check(struct fsession_attachment *a); /* not held */
 void fsession_site_dry_run(struct fsession_attachment *a);
 void fsession_site_remove_dead(void);
 struct fsession_reg *fsession_site_idle_reg(void);

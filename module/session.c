@@ -56,13 +56,19 @@ void fsession_targets_put(struct fsession_targets *targets)
 	kvfree(targets);
 }
 
-static void session_free(struct fsession_session *s)
+/* One that was never added. */
+static void session_discard(struct fsession_session *s)
 {
 	free_percpu(s->odd);
 	fsession_targets_put(s->targets);
 	put_pid(s->owner);
 	kfree(s->name);
 	kfree(s);
+}
+
+static void session_free(struct fsession_session *s)
+{
+	session_discard(s);
 	/* The reaper runs on until fsession_session_exit() has waited for it. */
 	module_put(THIS_MODULE);
 }
@@ -276,10 +282,7 @@ static struct fsession_session *session_new(struct bpf_prog *prog,
 	s->targets = targets_new(a);
 	s->name = kzalloc(KSYM_SYMBOL_LEN, GFP_KERNEL_ACCOUNT);
 	if (!s->odd || !s->targets || !s->name) {
-		free_percpu(s->odd);
-		fsession_targets_put(s->targets);
-		kfree(s->name);
-		kfree(s);
+		session_discard(s);
 		return NULL;
 	}
 	s->held = prog;
@@ -305,18 +308,21 @@ struct fsession_session *fsession_session_attach(struct bpf_prog *prog,
 						 struct fsession_attachment *a,
 						 enum fsession_reason *reason)
 {
-	struct fsession_session *s = session_new(prog, a);
+	struct fsession_session *s;
 	int err;
 
+	/* Of one, the registration tells. */
+	err = a->nr > 1 ? fsession_site_check(a) : 0;
+	if (!err)
+		err = fsession_attachment_result(a, reason);
+	if (err)
+		return ERR_PTR(err);
+	s = session_new(prog, a);
 	if (!s)
 		return ERR_PTR(-ENOMEM);
 	err = session_add(s, reason);
 	if (err) {
-		free_percpu(s->odd);
-		fsession_targets_put(s->targets);
-		put_pid(s->owner);
-		kfree(s->name);
-		kfree(s);
+		session_discard(s);
 		return ERR_PTR(err);
 	}
 	/* From here on the reaper undoes what there is. */
@@ -346,8 +352,10 @@ int fsession_session_dry_run(const struct bpf_prog *prog,
 			     struct fsession_attachment *a,
 			     enum fsession_reason *reason)
 {
-	int err = mutex_lock_interruptible(&fsession_mutex);
+	int err = fsession_site_check(a);
 
+	if (!err)
+		err = mutex_lock_interruptible(&fsession_mutex);
 	if (err)
 		return err;
 	if (prog_has_session(prog)) {

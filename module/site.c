@@ -292,31 +292,54 @@ static int put_on_sites(struct fsession_session *s,
 	return 0;
 }
 
-/* What ftrace is told: the addresses of the new sites, and whose they are. */
+/* What ftrace is told: addresses of sites, and whose they are. */
 struct ips {
 	unsigned long *ip;
 	struct fsession_target **target;
 	u32 nr;
 };
 
-static int ips_init(struct ips *ips, struct fsession_attachment *a,
-		    struct fsession_reg *reg)
+static void ips_free(struct ips *ips)
 {
+	kvfree(ips->ip);
+	kvfree(ips->target);
+}
+
+/* Of the targets that are not refused; with @reg, of its sites. */
+static int ips_init(struct ips *ips, struct fsession_attachment *a,
+		    const struct fsession_reg *reg)
+{
+	u32 nr = reg ? reg->nr : a->nr;
 	struct fsession_target *t;
 
 	ips->nr = 0;
-	ips->ip = kvmalloc_array(reg->nr, sizeof(*ips->ip), GFP_KERNEL_ACCOUNT);
-	ips->target = kvmalloc_array(reg->nr, sizeof(*ips->target),
+	ips->ip = kvmalloc_array(nr, sizeof(*ips->ip), GFP_KERNEL_ACCOUNT);
+	ips->target = kvmalloc_array(nr, sizeof(*ips->target),
 				     GFP_KERNEL_ACCOUNT);
 	if (!ips->ip || !ips->target)
 		return -ENOMEM;
 	for (t = a->target; t < a->target + a->nr; t++) {
-		if (t->status || t->site->reg != reg)
+		if (t->status || (reg && t->site->reg != reg))
 			continue;
 		ips->ip[ips->nr] = t->ip;
 		ips->target[ips->nr++] = t;
 	}
 	return 0;
+}
+
+/**
+ * fsession_site_check() - refuse targets that look like having a site and do not.
+ * @a: the targets, resolved
+ */
+int fsession_site_check(struct fsession_attachment *a)
+{
+	struct ips ips = {};
+	int err = ips_init(&ips, a, NULL);
+
+	if (!err)
+		err = fsession_direct_check(ips.ip, ips.target, ips.nr);
+	ips_free(&ips);
+	return err;
 }
 
 /* Registers new sites with ftrace. A session is on them already. */
@@ -330,8 +353,7 @@ static int reg_register(struct fsession_attachment *a, struct fsession_reg *reg)
 	if (!err)
 		err = fsession_direct_attach(&reg->directs, ips.ip, ips.target,
 					     ips.nr);
-	kvfree(ips.ip);
-	kvfree(ips.target);
+	ips_free(&ips);
 
 	mutex_lock(&fsession_mutex);
 	for (t = a->target; t < a->target + a->nr; t++) {
