@@ -2,6 +2,7 @@
 /*
  * Which of the two runs sessions: the kernel's own fsession or the module.
  */
+#include <linux/bpf.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
 
@@ -93,6 +94,42 @@ int fsession__backend(const char *verb, const char *object)
 	/* What keeps us from trying it is left to fail the load, and be told. */
 	return err == -EOPNOTSUPP ? FSESSION_BACKEND_MODULE
 				  : FSESSION_BACKEND_NATIVE;
+}
+
+/*
+ * The same for programs on many functions. A kernel may have an fsession of its own
+ * and not this; then it is the module, unless native is asked for.
+ */
+int fsession__multi_backend(const char *verb, const char *object)
+{
+	int backend = fsession__backend(verb, object), err;
+	const char *why;
+
+	if (backend != FSESSION_BACKEND_NATIVE)
+		return backend;
+	err = fsession__native_multi_probe(&why);
+	if (err != -EOPNOTSUPP)
+		return FSESSION_BACKEND_NATIVE;
+	if (wanted_backend(verb, object) != FSESSION_BACKEND_NATIVE)
+		return FSESSION_BACKEND_MODULE;
+	explain_native(verb, object, err, why);
+	return err;
+}
+
+/* The backend that @prog was loaded for, or -EINVAL: it is no session's. */
+int fsession__prog_backend(const struct bpf_program *prog)
+{
+	if (bpf_program__type(prog) != BPF_PROG_TYPE_TRACING)
+		return -EINVAL;
+	switch ((int)bpf_program__expected_attach_type(prog)) {
+	case BPF_TRACE_FEXIT:
+		return FSESSION_BACKEND_MODULE;
+	case FSESSION_ATTACH_TYPE_NATIVE:
+	case FSESSION_ATTACH_TYPE_NATIVE_MULTI:
+		return FSESSION_BACKEND_NATIVE;
+	default:
+		return -EINVAL;
+	}
 }
 
 LIBFSESSION_API int libfsession_backend(void)

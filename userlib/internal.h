@@ -17,8 +17,15 @@
 
 #define FSESSION_DEV "/dev/fsession"
 
-/* BPF_TRACE_FSESSION of Linux 7.0, which the headers here may not have. */
-#define FSESSION_ATTACH_TYPE_NATIVE 58
+/*
+ * BPF_TRACE_FSESSION of Linux 7.0 and BPF_TRACE_FSESSION_MULTI of 7.2, which the
+ * headers here may not have.
+ */
+#define FSESSION_ATTACH_TYPE_NATIVE	  58
+#define FSESSION_ATTACH_TYPE_NATIVE_MULTI 61
+
+/* A function of the kernel that is there to be traced, and that nobody calls. */
+#define FSESSION_ANY_FUNCTION "bpf_fentry_test1"
 
 /*
  * Room for a traced function's name: KSYM_NAME_LEN is 512 at most, a module's
@@ -52,8 +59,13 @@ int fsession__info(int fd, uint32_t id, unsigned int flags,
 		   struct fsession_info *info, char *name, size_t name_len);
 int fsession__module_probe(void);
 
-/* backend.c: which of the two runs sessions. */
+/*
+ * backend.c: which of the two runs sessions, on one function and on many, and
+ * which one a program was loaded for.
+ */
 int fsession__backend(const char *verb, const char *object);
+int fsession__multi_backend(const char *verb, const char *object);
+int fsession__prog_backend(const struct bpf_program *prog);
 
 /* native.c: the kernel's own fsession. Ids are of the kernel's BTF. */
 struct fsession__native_kfuncs {
@@ -61,16 +73,40 @@ struct fsession__native_kfuncs {
 	uint32_t cookie;
 };
 
+struct fsession_targets;
+
 int fsession__native_probe(struct fsession__native_kfuncs *kfuncs,
 			   const char **why);
+int fsession__native_multi_probe(const char **why);
 int fsession__native_attach(int prog_fd, const char *object,
 			    const char *function, uint64_t cookie,
 			    bool loaded_by_us, bool final);
+int fsession__native_attach_multi(int prog_fd, const char *object,
+				  struct fsession_targets *set, bool skip);
 int fsession__native_info(int fd, struct fsession_info *info, char *name,
 			  size_t name_len);
 
 /* section.c: the sections a session program comes from. */
 const char *fsession__section_target(const struct bpf_program *prog);
+
+/* link.c: programs that may be attached, and what comes of it. */
+#define opt(opts, field)                                                \
+	((opts) && (opts)->sz >= offsetof(__typeof__(*(opts)), field) + \
+					 sizeof((opts)->field)          \
+		 ? (opts)->field                                        \
+		 : 0)
+
+bool fsession__opts_valid(const char *type, const void *opts, size_t known,
+			  uint32_t backend, uint32_t flags,
+			  uint32_t known_flags);
+const char *fsession__prog_object(const struct bpf_program *prog);
+int fsession__prog_ready(const struct bpf_program *prog, int wanted);
+struct fsession_link *
+fsession__link_new(int fd, int backend, uint64_t attach_cookie, uint32_t sites);
+
+/* multi.c */
+struct fsession_link *fsession__attach_section(const struct bpf_program *prog,
+					       int backend, uint64_t cookie);
 
 /* target.c: functions by name. */
 int fsession__target_find(const char *prog, const char *target, int *btf_fd,
@@ -80,6 +116,9 @@ int fsession__kernel_func(const char *name, uint32_t *id, unsigned int *args);
 void fsession__target_name(uint32_t btf, uint32_t id, char *name,
 			   size_t name_len);
 bool fsession__btf_is_module(int btf_fd, const char *module);
+int fsession__module_btf_fd(const char *module);
+int fsession__prog_module(const struct bpf_program *prog, char *module,
+			  size_t len);
 
 /* As libbpf does: a negative errno returned is in errno as well. */
 static inline int fsession__err(int err)

@@ -15,6 +15,10 @@
  *	fsession_link__destroy(link);
  *	bpf_object__close(obj);
  *
+ * A program from SEC("fsession.multi/tcp_*") or SEC("fsession.multi/module:glob*")
+ * is attached to every function that the pattern matches and that can be traced,
+ * by the same call; see struct fsession_targets for more than one pattern.
+ *
  * Errors are libbpf's (1.0): functions that return a pointer return NULL and
  * set errno, functions that return an int return a negative errno and set errno
  * too. What failed, on which object, and what to try next goes to the print
@@ -82,9 +86,11 @@ enum fsession_backend {
  * libfsession_init() - claim the fsession sections for this process.
  *
  * Must be called before bpf_object__open*(); again is harmless. It registers
- * SEC("fsession"), SEC("fsession/...") with libbpf_register_prog_handler(), so
- * that such programs are loaded as their backend needs them. A libbpf that has
- * sections of these names itself leaves them to us.
+ * SEC("fsession"), SEC("fsession/..."), SEC("fsession.multi"),
+ * SEC("fsession.multi/...") and, for sleepable programs, the same with ".s" before
+ * the slash, with libbpf_register_prog_handler(), so that such programs are loaded
+ * as their backend needs them. A libbpf that has sections of these names itself
+ * leaves them to us.
  *
  * Returns 0 or a negative errno. Since 0.1.
  */
@@ -173,6 +179,9 @@ struct fsession_link;
  * @prog: a program of a loaded object, from an fsession section
  * @opts: options, or NULL
  *
+ * A program of SEC("fsession.multi/pattern") is attached as by
+ * fsession_program__attach_multi() with that pattern.
+ *
  * Returns a link to be given to fsession_link__destroy(), or NULL and errno:
  * those of FSESSION_IOC_ATTACH in <linux/fsession.h>, as far as the kernel's own
  * fsession tells them apart; ENOENT when the module is not loaded; EINVAL when
@@ -198,10 +207,247 @@ fsession_fd__attach(int prog_fd, const char *name,
 		    const struct fsession_attach_opts *opts);
 
 /**
- * fsession_program__is_session() - does the program come from an fsession
+ * struct fsession_target - a function that a program may be attached to
+ * @name: the function's name
+ * @addr: its address; 0 where it is not known
+ * @attach_cookie: what bpf_get_attach_cookie() returns in a program on it
+ * @btf_id: its id in the BTF of the set's module or of the kernel
+ * @reason: with @status, an enum fsession_reason where one fits
+ * @status: 0, or why it is refused, a negative errno
+ * @exact: asked for by its name or id, not by a pattern with wildcards
+ * @why: @status in words; NULL where that is 0
+ *
+ * Of a set of targets, who owns it. New members are added at the end.
+ */
+struct fsession_target {
+	const char *name;
+	uint64_t addr;
+	uint64_t attach_cookie;
+	uint32_t btf_id;
+	uint32_t reason;
+	int status;
+	bool exact;
+	const char *why;
+};
+
+/**
+ * struct fsession_targets - a set of functions, all of the kernel proper or all
+ * of one module. Opaque; to be used by one thread at a time.
+ */
+struct fsession_targets;
+
+/**
+ * fsession_targets__new() - an empty set.
+ * @module: whose functions, or NULL for the kernel proper
+ *
+ * Reads the BTF and keeps it as long as the set.
+ *
+ * Returns a set to be given to fsession_targets__free(), or NULL and errno:
+ * ESRCH: no module of that name is loaded, or it has no BTF. Since 0.1.
+ */
+LIBFSESSION_API struct fsession_targets *
+fsession_targets__new(const char *module);
+
+/**
+ * fsession_targets__free() - free a set; NULL is fine.
+ *
+ * Links that were made with it stay. Since 0.1.
+ */
+LIBFSESSION_API void fsession_targets__free(struct fsession_targets *targets);
+
+/**
+ * fsession_targets__add() - add the functions that a pattern matches.
+ * @targets: the set
+ * @pattern: a name, in which "*" stands for any characters and "?" for any one;
+ *	"module:" may stand in front of it
+ *
+ * Those that are in the set already stay as they are. Of functions that share a
+ * name it cannot be told which is meant: they are added, and refused.
+ *
+ * Returns how many functions match, or -EINVAL, with the reason printed: nothing
+ * matches, other characters than letters, digits and "_.*?:" are in @pattern, or
+ * its module is not that of the set; or -ENOMEM. Since 0.1.
+ */
+LIBFSESSION_API int fsession_targets__add(struct fsession_targets *targets,
+					  const char *pattern);
+
+/**
+ * fsession_targets__add_id() - add a function by its BTF id.
+ * @targets: the set
+ * @btf_id: the function's id
+ * @attach_cookie: what bpf_get_attach_cookie() is to return on it
+ *
+ * Returns 0; -EINVAL: it is no function of the set's BTF, or there already; or
+ * -ENOMEM. Since 0.1.
+ */
+LIBFSESSION_API int fsession_targets__add_id(struct fsession_targets *targets,
+					     uint32_t btf_id,
+					     uint64_t attach_cookie);
+
+/**
+ * fsession_targets__add_file() - add the functions that a file names.
+ * @targets: the set
+ * @path: of a text file with a name or pattern a line; empty lines and those that
+ *	begin with "#" are skipped. "-" is standard input
+ *
+ * Returns how many functions match, or an error of fsession_targets__add(), or
+ * of reading the file; the line is printed. Since 0.1.
+ */
+LIBFSESSION_API int fsession_targets__add_file(struct fsession_targets *targets,
+					       const char *path);
+
+/**
+ * fsession_targets__exclude() - take away the functions that a pattern matches.
+ * @targets: the set
+ * @pattern: as for fsession_targets__add()
+ *
+ * Goes by what is in the set now. Returns how many there were, which may be 0, or
+ * -EINVAL as fsession_targets__add(). Since 0.1.
+ */
+LIBFSESSION_API int fsession_targets__exclude(struct fsession_targets *targets,
+					      const char *pattern);
+
+/**
+ * fsession_targets__cnt() - how many functions are in a set.
+ *
+ * Since 0.1.
+ */
+LIBFSESSION_API size_t
+fsession_targets__cnt(const struct fsession_targets *targets);
+
+/**
+ * fsession_targets__at() - one function of a set.
+ * @targets: the set
+ * @index: 0 to fsession_targets__cnt() - 1, in order of BTF ids
+ *
+ * Returns NULL for an @index beyond the end. What it returns is valid until the
+ * set is changed or freed. Since 0.1.
+ */
+LIBFSESSION_API const struct fsession_target *
+fsession_targets__at(const struct fsession_targets *targets, size_t index);
+
+/**
+ * fsession_targets__set_cookie() - set a function's attach cookie.
+ * @targets: the set
+ * @index: as for fsession_targets__at()
+ * @attach_cookie: what bpf_get_attach_cookie() is to return on it; 0 without
+ *	this call
+ *
+ * Returns 0 or -EINVAL. Since 0.1.
+ */
+LIBFSESSION_API int
+fsession_targets__set_cookie(struct fsession_targets *targets, size_t index,
+			     uint64_t attach_cookie);
+
+/**
+ * fsession_targets__check() - which of them could be attached to now, and if not,
+ * why.
+ * @targets: the set; every function gets its status
+ * @prog: by this loaded program; NULL for one that reads nothing of its context
+ *
+ * Attaches nothing. Whether another user has a function's direct call is taken
+ * from /sys/kernel/tracing/enabled_functions. With the kernel's own fsession less
+ * is known before it is tried.
+ *
+ * Returns how many could be, or a negative errno, explained. Since 0.1.
+ */
+LIBFSESSION_API int fsession_targets__check(struct fsession_targets *targets,
+					    const struct bpf_program *prog);
+
+/* struct fsession_multi_opts.flags */
+
+/* Attach to those that can be, and leave the others out. */
+#define FSESSION_ATTACH_SKIP (1U << 0)
+
+/**
+ * struct fsession_multi_opts - options of fsession_program__attach_multi().
+ * @sz: size of this struct, for forward/backward compatibility
+ * @ids: BTF ids of functions, of the kernel or of the module that the program was
+ *	loaded for; or NULL
+ * @cookies: with @ids, the attach cookie of each, or NULL
+ * @cnt: how many @ids
+ * @targets: a set of functions, or NULL. Afterwards it has the status of each
+ * @backend: as in struct fsession_attach_opts
+ * @flags: FSESSION_ATTACH_SKIP or 0
+ */
+struct fsession_multi_opts {
+	size_t sz;
+	const uint32_t *ids;
+	const uint64_t *cookies;
+	size_t cnt;
+	struct fsession_targets *targets;
+	uint32_t backend;
+	uint32_t flags;
+	size_t : 0;
+};
+#define fsession_multi_opts__last_field flags
+
+/**
+ * fsession_program__attach_multi() - attach a loaded session program to many
+ * functions.
+ * @prog: a program of a loaded object, from an "fsession.multi" section
+ * @pattern: as for fsession_targets__add(), or NULL
+ * @opts: options, or NULL
+ *
+ * Exactly one of @pattern, @opts->ids and @opts->targets says which functions. All
+ * of one attach begin at the same moment, or none does.
+ *
+ * A pattern with wildcards means those functions that can be traced: it leaves out
+ * what no program can ever be attached to, such as a function that the compiler
+ * has inlined or one of two with the same name. All else that is refused, and
+ * whatever was asked for by its name or id, fails the whole; FSESSION_ATTACH_SKIP
+ * has it left out instead.
+ *
+ * The program was verified for one function. It may read words of its context by
+ * itself, such as arguments, on functions where these are of the same type; through
+ * helpers, such as bpf_get_func_arg(), on any. (The kernel's own fsession.multi
+ * takes helpers only.) Without a pattern in its section, that function is
+ * bpf_fentry_test1() unless bpf_program__set_attach_target() was called.
+ *
+ * A signal ends it with EINTR and nothing attached.
+ *
+ * Returns a link to be given to fsession_link__destroy(), or NULL and errno:
+ * EINVAL: not exactly one of the three; @cookies without @ids; an id that is 0,
+ * there twice or no function's; a pattern that matches nothing; E2BIG: more than
+ * FSESSION_MAX_TARGETS; the error of the first function that is refused, of those
+ * of FSESSION_IOC_ATTACH_MULTI in <linux/fsession.h>; and those of
+ * fsession_program__attach(). Since 0.1.
+ */
+LIBFSESSION_API struct fsession_link *
+fsession_program__attach_multi(const struct bpf_program *prog,
+			       const char *pattern,
+			       const struct fsession_multi_opts *opts);
+
+/**
+ * fsession_program__is_multi() - does the program come from an "fsession.multi"
  * section?
  *
  * Since 0.1.
+ */
+LIBFSESSION_API bool fsession_program__is_multi(const struct bpf_program *prog);
+
+/**
+ * fsession_program__set_targets() - say which functions a program will be for.
+ * @prog: a program of an opened object that is not loaded yet, from an
+ *	"fsession.multi" section
+ * @targets: the functions; need not stay
+ *
+ * The program is then verified for one of them, instead of one that its section's
+ * pattern matches. Needed for functions of a module that the section does not
+ * name. It attaches nothing.
+ *
+ * Returns 0 or a negative errno, explained: -ESRCH: a program can be loaded for
+ * none of them. Since 0.1.
+ */
+LIBFSESSION_API int
+fsession_program__set_targets(struct bpf_program *prog,
+			      struct fsession_targets *targets);
+
+/**
+ * fsession_program__is_session() - does the program come from an fsession
+ * section?
+ *
+ * True of an "fsession.multi" section, too. Since 0.1.
  */
 LIBFSESSION_API bool
 fsession_program__is_session(const struct bpf_program *prog);
@@ -234,6 +480,9 @@ fsession_link__backend(const struct fsession_link *link);
  *	name is 0
  * @name: where to put the function's name, or NULL
  * @name_len: bytes at @name; a longer name is cut
+ *
+ * Of a session on many functions the counts are sums, @sites says how many, and the
+ * name is that of the first.
  *
  * The kernel's own fsession keeps no books. With FSESSION_BACKEND_NATIVE @id is
  * the BPF link's id, @owner_pid the caller's, @target_addr 0; @misses counts the

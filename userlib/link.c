@@ -15,50 +15,55 @@ struct fsession_link {
 	int fd;
 	bool disconnected;
 	uint64_t attach_cookie;
+	uint32_t sites;
 };
 
-/* Option @field, 0 where the caller's struct is too short to have it. */
-#define opt(opts, field)                                               \
-	((opts) && (opts)->sz >= offsetof(struct fsession_attach_opts, \
-					  field) +                     \
-					 sizeof((opts)->field)         \
-		 ? (opts)->field                                       \
-		 : 0)
-
 /*
- * The caller's struct may be shorter than ours, down to its first member, or
- * longer, if what we do not know of it is zero.
+ * The caller's struct, whose first member is its size, may be shorter than ours,
+ * down to that, or longer, if what we do not know of it is zero.
  */
-static bool opts_valid(const struct fsession_attach_opts *opts)
+static bool size_valid(const char *type, const void *opts, size_t known)
 {
-	const unsigned char *bytes = (const unsigned char *)opts;
-	size_t i;
+	const unsigned char *bytes = opts;
+	size_t i, size;
 
-	if (!opts)
-		return true;
-	if (opts->sz < sizeof(opts->sz)) {
-		pr_warn("fsession_attach_opts: size %zu is too small",
-			opts->sz);
+	memcpy(&size, opts, sizeof(size));
+	if (size < sizeof(size)) {
+		pr_warn("%s: size %zu is too small", type, size);
 		return false;
 	}
-	for (i = sizeof(*opts); i < opts->sz; i++) {
+	for (i = known; i < size; i++) {
 		if (bytes[i]) {
-			pr_warn("fsession_attach_opts: byte %zu, which this library does not know, is not zero",
-				i);
+			pr_warn("%s: byte %zu, which this library does not know, is not zero",
+				type, i);
 			return false;
 		}
 	}
-	if ((unsigned int)opt(opts, backend) > FSESSION_BACKEND_NATIVE) {
-		pr_warn("fsession_attach_opts: there is no backend %u",
-			opts->backend);
+	return true;
+}
+
+bool fsession__opts_valid(const char *type, const void *opts, size_t known,
+			  uint32_t backend, uint32_t flags,
+			  uint32_t known_flags)
+{
+	if (opts && !size_valid(type, opts, known))
+		return false;
+	if (backend > FSESSION_BACKEND_NATIVE) {
+		pr_warn("%s: there is no backend %u", type, backend);
 		return false;
 	}
-	if (opt(opts, flags)) {
-		pr_warn("fsession_attach_opts: flags are 0x%x, and none is known",
-			opts->flags);
+	if (flags & ~known_flags) {
+		pr_warn("%s: flags are 0x%x, and 0x%x is known", type, flags,
+			known_flags);
 		return false;
 	}
 	return true;
+}
+
+static bool opts_valid(const struct fsession_attach_opts *opts)
+{
+	return fsession__opts_valid("fsession_attach_opts", opts, sizeof(*opts),
+				    opt(opts, backend), opt(opts, flags), 0);
 }
 
 /* @object is what messages speak of, @function the target where known. */
@@ -121,20 +126,36 @@ static int module_attach(int prog_fd, const char *object, const char *function,
 	return err;
 }
 
+/* Takes @fd, also when it fails. */
+struct fsession_link *fsession__link_new(int fd, int backend,
+					 uint64_t attach_cookie, uint32_t sites)
+{
+	struct fsession_link *link = calloc(1, sizeof(*link));
+
+	if (!link) {
+		close(fd);
+		errno = ENOMEM;
+		return NULL;
+	}
+	link->fd = fd;
+	link->backend = backend;
+	link->attach_cookie = attach_cookie;
+	link->sites = sites;
+	return link;
+}
+
 /*
  * @backend may be FSESSION_BACKEND_AUTO where only the kernel knows what the
  * program was loaded for, and then refuses it for the other.
  */
-static struct fsession_link *link_new(int prog_fd, const char *object,
-				      const char *function, int backend,
-				      bool loaded_by_us, uint64_t attach_cookie)
+static struct fsession_link *attach_one(int prog_fd, const char *object,
+					const char *function, int backend,
+					bool loaded_by_us,
+					uint64_t attach_cookie)
 {
-	struct fsession_link *link = calloc(1, sizeof(*link));
 	bool final = backend != FSESSION_BACKEND_AUTO;
 	int fd = -EINVAL;
 
-	if (!link)
-		return NULL;
 	if (!final)
 		backend = fsession__backend("attach", object);
 	if (backend == FSESSION_BACKEND_NATIVE)
@@ -148,77 +169,89 @@ static struct fsession_link *link_new(int prog_fd, const char *object,
 	else if (backend < 0)
 		fd = backend;
 	if (fd < 0) {
-		free(link);
 		errno = -fd;
 		return NULL;
 	}
-	link->fd = fd;
-	link->backend = backend;
-	link->attach_cookie = attach_cookie;
-	return link;
+	return fsession__link_new(fd, backend, attach_cookie, 1);
+}
+
+/* What messages about attaching @prog speak of. */
+const char *fsession__prog_object(const struct bpf_program *prog)
+{
+	const char *target = fsession_program__is_session(prog)
+				     ? fsession__section_target(prog)
+				     : NULL;
+
+	return target ? target : bpf_program__name(prog);
+}
+
+/*
+ * Can @prog be attached now, by backend @wanted? Returns the one that it was
+ * loaded for, or -EINVAL, explained.
+ */
+int fsession__prog_ready(const struct bpf_program *prog, int wanted)
+{
+	const char *object = fsession__prog_object(prog);
+	int err = -EINVAL, backend;
+
+	/* Programs are loaded by now: their targets' BTF has served. */
+	fsession__target_forget();
+
+	if (!fsession_program__is_session(prog)) {
+		pr_fail("attach", object, err,
+			"its section, \"%s\", is not an fsession section",
+			bpf_program__section_name(prog));
+		pr_hint("write SEC(\"fsession/FUNCTION\")");
+		return err;
+	}
+	backend = fsession__prog_backend(prog);
+	if (backend < 0) {
+		pr_fail("attach", object, err,
+			"its object was opened before libfsession_init()");
+		pr_hint("call libfsession_init() before bpf_object__open()");
+		return err;
+	}
+	if (bpf_program__fd(prog) < 0) {
+		pr_fail("attach", object, err, "the program is not loaded");
+		pr_hint("call bpf_object__load(); bpf_program__set_autoload(prog, true) before it if the program is optional");
+		return err;
+	}
+	if (wanted != FSESSION_BACKEND_AUTO && wanted != backend) {
+		pr_fail("attach", object, err,
+			"the program was loaded for the other backend, %s",
+			libfsession_backend_string(backend));
+		pr_hint("call libfsession_set_backend() before bpf_object__load(), or set FSESSION_BACKEND=%s",
+			libfsession_backend_string(wanted));
+		return err;
+	}
+	return backend;
 }
 
 LIBFSESSION_API struct fsession_link *
 fsession_program__attach(const struct bpf_program *prog,
 			 const struct fsession_attach_opts *opts)
 {
-	int err = -EINVAL, type, backend, wanted;
-	const char *name, *target, *function;
+	const char *target, *function;
+	int backend;
 
 	if (!prog || !opts_valid(opts)) {
 		errno = EINVAL;
 		return NULL;
 	}
-
-	/* Programs are loaded by now: their targets' BTF has served. */
-	fsession__target_forget();
-
-	name = bpf_program__name(prog);
-	if (!fsession_program__is_session(prog)) {
-		pr_fail("attach", name, err,
-			"its section, \"%s\", is not an fsession section",
-			bpf_program__section_name(prog));
-		pr_hint("write SEC(\"fsession/FUNCTION\")");
-		errno = EINVAL;
+	backend = fsession__prog_ready(prog, opt(opts, backend));
+	if (backend < 0) {
+		errno = -backend;
 		return NULL;
 	}
+	if (fsession_program__is_multi(prog))
+		return fsession__attach_section(prog, backend,
+						opt(opts, attach_cookie));
 
 	target = fsession__section_target(prog);
-	if (target)
-		name = target;
-	type = bpf_program__expected_attach_type(prog);
-	if (bpf_program__type(prog) != BPF_PROG_TYPE_TRACING ||
-	    (type != BPF_TRACE_FEXIT && type != FSESSION_ATTACH_TYPE_NATIVE)) {
-		pr_fail("attach", name, err,
-			"its object was opened before libfsession_init()");
-		pr_hint("call libfsession_init() before bpf_object__open()");
-		errno = EINVAL;
-		return NULL;
-	}
-	if (bpf_program__fd(prog) < 0) {
-		pr_fail("attach", name, err, "the program is not loaded");
-		pr_hint("call bpf_object__load(); bpf_program__set_autoload(prog, true) before it if the program is optional");
-		errno = EINVAL;
-		return NULL;
-	}
-
-	backend = type == BPF_TRACE_FEXIT ? FSESSION_BACKEND_MODULE
-					  : FSESSION_BACKEND_NATIVE;
-	wanted = opt(opts, backend);
-	if (wanted != FSESSION_BACKEND_AUTO && wanted != backend) {
-		pr_fail("attach", name, err,
-			"the program was loaded for the other backend, %s",
-			libfsession_backend_string(backend));
-		pr_hint("call libfsession_set_backend() before bpf_object__load(), or set FSESSION_BACKEND=%s",
-			libfsession_backend_string(wanted));
-		errno = EINVAL;
-		return NULL;
-	}
-
 	function = target ? strchr(target, ':') : NULL;
-	return link_new(bpf_program__fd(prog), name,
-			function ? function + 1 : target, backend, true,
-			opt(opts, attach_cookie));
+	return attach_one(bpf_program__fd(prog), fsession__prog_object(prog),
+			  function ? function + 1 : target, backend, true,
+			  opt(opts, attach_cookie));
 }
 
 LIBFSESSION_API struct fsession_link *
@@ -235,8 +268,8 @@ fsession_fd__attach(int prog_fd, const char *name,
 		snprintf(buf, sizeof(buf), "fd %d", prog_fd);
 		name = buf;
 	}
-	return link_new(prog_fd, name, NULL, opt(opts, backend), false,
-			opt(opts, attach_cookie));
+	return attach_one(prog_fd, name, NULL, opt(opts, backend), false,
+			  opt(opts, attach_cookie));
 }
 
 LIBFSESSION_API int fsession_link__fd(const struct fsession_link *link)
@@ -257,8 +290,10 @@ LIBFSESSION_API int fsession_link__info(const struct fsession_link *link,
 			fsession__info(link->fd, 0, 0, info, name, name_len));
 
 	err = fsession__native_info(link->fd, info, name, name_len);
-	if (!err)
+	if (!err) {
 		info->attach_cookie = link->attach_cookie;
+		info->sites = link->sites;
+	}
 	return fsession__err(err);
 }
 

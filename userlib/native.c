@@ -9,15 +9,13 @@
 #include <linux/bpf.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 
-#include "internal.h"
-
-/* Any function that is there to be traced, and that nobody calls. */
-#define TRY_ON "bpf_fentry_test1"
+#include "targets.h"
 
 /* The kernel's own error, which it should not but does let out. */
 #define ENOTSUPP 524
@@ -29,6 +27,9 @@ static struct {
 	int err;
 	const char *why;
 	struct fsession__native_kfuncs kfuncs;
+	uint32_t any; /* BTF id of FSESSION_ANY_FUNCTION */
+	bool multi_known;
+	int multi_err;
 } outcome;
 
 static int link_create(int prog_fd, uint64_t cookie)
@@ -40,6 +41,41 @@ static int link_create(int prog_fd, uint64_t cookie)
 	attr.link_create.prog_fd = prog_fd;
 	attr.link_create.attach_type = FSESSION_ATTACH_TYPE_NATIVE;
 	attr.link_create.tracing.cookie = cookie;
+	fd = syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+	return fd < 0 ? -errno : fd;
+}
+
+/* Functions of one link, in the kernel's terms. */
+struct many {
+	uint32_t *ids;
+	uint64_t *cookies;
+	uint32_t cnt;
+};
+
+static int link_create_multi(int prog_fd, const struct many *m, uint32_t from,
+			     uint32_t cnt)
+{
+	/* BPF_LINK_CREATE with link_create.tracing_multi. */
+	struct {
+		uint32_t prog_fd;
+		uint32_t target_fd;
+		uint32_t attach_type;
+		uint32_t flags;
+		uint64_t ids __attribute__((aligned(8)));
+		uint64_t cookies __attribute__((aligned(8)));
+		uint32_t cnt;
+	} create = {
+		.prog_fd = prog_fd,
+		.attach_type = FSESSION_ATTACH_TYPE_NATIVE_MULTI,
+		.ids = (uintptr_t)(m->ids + from),
+		.cookies = (uintptr_t)(m->cookies + from),
+		.cnt = cnt,
+	};
+	union bpf_attr attr;
+	int fd;
+
+	memset(&attr, 0, sizeof(attr));
+	memcpy(&attr, &create, sizeof(create));
 	fd = syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 	return fd < 0 ? -errno : fd;
 }
@@ -61,9 +97,12 @@ static bool is_passing(int err)
 	}
 }
 
-/* Load and attach a program that asks whether it is at the exit. */
-static int try_program(const struct fsession__native_kfuncs *kfuncs,
-		       uint32_t target, const char **why)
+/*
+ * Load a program that asks whether it is at the exit, for attach type @type.
+ * @target is 0 for many functions.
+ */
+static int load_program(const struct fsession__native_kfuncs *kfuncs,
+			unsigned int type, uint32_t target)
 {
 	const struct bpf_insn insns[] = {
 		{
@@ -75,16 +114,24 @@ static int try_program(const struct fsession__native_kfuncs *kfuncs,
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts,
-		    .expected_attach_type =
-			    (enum bpf_attach_type)FSESSION_ATTACH_TYPE_NATIVE,
+		    .expected_attach_type = (enum bpf_attach_type)type,
 		    .attach_btf_id = target);
-	int prog, link;
+	int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "fsession_probe", "GPL",
+			       insns, sizeof(insns) / sizeof(insns[0]), &opts);
 
-	prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "fsession_probe", "GPL",
-			     insns, sizeof(insns) / sizeof(insns[0]), &opts);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Load and attach one. */
+static int try_program(const struct fsession__native_kfuncs *kfuncs,
+		       uint32_t target, const char **why)
+{
+	int prog = load_program(kfuncs, FSESSION_ATTACH_TYPE_NATIVE, target);
+	int link;
+
 	if (prog < 0) {
 		*why = "it does not load a program for its own fsession";
-		return -errno;
+		return prog;
 	}
 	link = link_create(prog, 0);
 	close(prog);
@@ -98,10 +145,10 @@ static int try_program(const struct fsession__native_kfuncs *kfuncs,
 	return 0;
 }
 
-static int attempt(struct fsession__native_kfuncs *kfuncs, const char **why)
+static int attempt(struct fsession__native_kfuncs *kfuncs, uint32_t *target,
+		   const char **why)
 {
 	unsigned int is_return_args, cookie_args, args;
-	uint32_t target;
 	int err;
 
 	*why = "its BTF cannot be read";
@@ -111,7 +158,8 @@ static int attempt(struct fsession__native_kfuncs *kfuncs, const char **why)
 		err = fsession__kernel_func("bpf_session_cookie",
 					    &kfuncs->cookie, &cookie_args);
 	if (!err)
-		err = fsession__kernel_func(TRY_ON, &target, &args);
+		err = fsession__kernel_func(FSESSION_ANY_FUNCTION, target,
+					    &args);
 	if (err)
 		return -EOPNOTSUPP;
 
@@ -121,10 +169,10 @@ static int attempt(struct fsession__native_kfuncs *kfuncs, const char **why)
 	    cookie_args != 1)
 		return -EOPNOTSUPP;
 	*why = "it has no function to try it on";
-	if (!target)
+	if (!*target)
 		return -EOPNOTSUPP;
 
-	err = try_program(kfuncs, target, why);
+	err = try_program(kfuncs, *target, why);
 	return err && !is_passing(err) ? -EOPNOTSUPP : err;
 }
 
@@ -139,7 +187,8 @@ int fsession__native_probe(struct fsession__native_kfuncs *kfuncs,
 
 	pthread_mutex_lock(&lock);
 	if (!outcome.known) {
-		outcome.err = attempt(&outcome.kfuncs, &outcome.why);
+		outcome.err =
+			attempt(&outcome.kfuncs, &outcome.any, &outcome.why);
 		outcome.known = !is_passing(outcome.err);
 	}
 	err = outcome.err;
@@ -148,6 +197,41 @@ int fsession__native_probe(struct fsession__native_kfuncs *kfuncs,
 	if (why)
 		*why = outcome.why;
 	pthread_mutex_unlock(&lock);
+	return err;
+}
+
+static int attempt_multi(void)
+{
+	uint64_t cookie = 0;
+	struct many m = { .ids = &outcome.any, .cookies = &cookie, .cnt = 1 };
+	int prog, link;
+
+	prog = load_program(&outcome.kfuncs, FSESSION_ATTACH_TYPE_NATIVE_MULTI,
+			    0);
+	if (prog < 0)
+		return is_passing(prog) ? prog : -EOPNOTSUPP;
+	link = link_create_multi(prog, &m, 0, 1);
+	close(prog);
+	if (link >= 0)
+		close(link);
+	return link == -EOPNOTSUPP || link == -ENOTSUPP ? -EOPNOTSUPP : 0;
+}
+
+/* fsession__native_probe() for one program on many functions. */
+int fsession__native_multi_probe(const char **why)
+{
+	int err = fsession__native_probe(NULL, why);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&lock);
+	if (!outcome.multi_known) {
+		outcome.multi_err = attempt_multi();
+		outcome.multi_known = !is_passing(outcome.multi_err);
+	}
+	err = outcome.multi_err;
+	pthread_mutex_unlock(&lock);
+	*why = "for many functions, Linux 7.2 and later have it, on x86_64";
 	return err;
 }
 
@@ -240,6 +324,91 @@ int fsession__native_attach(int prog_fd, const char *object,
 	return fd;
 }
 
+static void many_free(struct many *m)
+{
+	free(m->ids);
+	free(m->cookies);
+}
+
+static int describe(const struct fsession_targets *set, struct many *m)
+{
+	size_t i;
+
+	m->cnt = 0;
+	m->ids = calloc(set->cnt + 1, sizeof(*m->ids));
+	m->cookies = calloc(set->cnt + 1, sizeof(*m->cookies));
+	if (!m->ids || !m->cookies)
+		return -ENOMEM;
+	for (i = 0; i < set->cnt; i++) {
+		if (set->at[i]->t.status)
+			continue;
+		m->ids[m->cnt] = set->at[i]->t.btf_id;
+		m->cookies[m->cnt++] = set->at[i]->t.attach_cookie;
+	}
+	return 0;
+}
+
+/*
+ * The kernel does not say which function it refuses: it is looked for in the
+ * halves, by attaching to each for a moment.
+ */
+static int find_refused(int prog_fd, struct fsession_targets *set,
+			const struct many *m, uint32_t from, uint32_t cnt)
+{
+	int fd = link_create_multi(prog_fd, m, from, cnt), err;
+
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	if (is_passing(fd))
+		return fd;
+	if (cnt == 1) {
+		fsession__target_refuse(
+			set->by_id[m->ids[from] - set->first_id], fd,
+			FSESSION_REASON_NONE,
+			"the kernel's own fsession refuses it");
+		return 0;
+	}
+	err = find_refused(prog_fd, set, m, from, cnt / 2);
+	return err ? err
+		   : find_refused(prog_fd, set, m, from + cnt / 2,
+				  cnt - cnt / 2);
+}
+
+/* A link's file descriptor on the members not refused, or a negative errno. */
+int fsession__native_attach_multi(int prog_fd, const char *object,
+				  struct fsession_targets *set, bool skip)
+{
+	struct many m = {};
+	int fd, err;
+
+	fd = describe(set, &m);
+	if (!fd)
+		fd = link_create_multi(prog_fd, &m, 0, m.cnt);
+	if (fd < 0 && skip && !is_passing(fd)) {
+		err = find_refused(prog_fd, set, &m, 0, m.cnt);
+		many_free(&m);
+		if (!err)
+			err = describe(set, &m);
+		if (err)
+			fd = err;
+		else if (m.cnt)
+			fd = link_create_multi(prog_fd, &m, 0, m.cnt);
+	}
+	many_free(&m);
+	if (fd >= 0)
+		return fd;
+	if (fd == -EBUSY && has_link(prog_fd))
+		return refused(FSESSION_REASON_PROG_ATTACHED, -EALREADY, object,
+			       NULL);
+	pr_fail("attach", object, fd,
+		"the kernel refuses it for one or more of %zu functions, and does not say which",
+		fsession__targets_left(set));
+	pr_hint("FSESSION_ATTACH_SKIP, or 'fsession run --skip', finds them out; FSESSION_BACKEND=module says why");
+	return fd;
+}
+
 /* What there is to know of link @fd, in the module's terms. */
 int fsession__native_info(int fd, struct fsession_info *info, char *name,
 			  size_t name_len)
@@ -258,8 +427,8 @@ int fsession__native_info(int fd, struct fsession_info *info, char *name,
 	info->state = FSESSION_STATE_LIVE;
 	info->prog_id = link.prog_id;
 	info->owner_pid = getpid();
-	info->target_btf_id = link.tracing.target_btf_id;
-	info->sites = 1;
+	if (link.type == BPF_LINK_TYPE_TRACING)
+		info->target_btf_id = link.tracing.target_btf_id;
 	info->calls = FSESSION_NOT_COUNTED;
 	info->entries = FSESSION_NOT_COUNTED;
 	info->exits = FSESSION_NOT_COUNTED;
@@ -276,9 +445,13 @@ int fsession__native_info(int fd, struct fsession_info *info, char *name,
 		if (!err)
 			info->misses = prog.recursion_misses;
 	}
-	if (name && name_len)
+	if (!name || !name_len)
+		return 0;
+	if (link.type == BPF_LINK_TYPE_TRACING)
 		fsession__target_name(link.tracing.target_obj_id,
 				      link.tracing.target_btf_id, name,
 				      name_len);
+	else
+		snprintf(name, name_len, "?");
 	return 0;
 }

@@ -122,6 +122,8 @@ static const char *const reasons[] = {
 		"what the program reads of its context is of another type there",
 	[FSESSION_REASON_KERNEL_LIMIT] =
 		"this kernel's ftrace takes no more functions",
+	[FSESSION_REASON_SLEEPABLE] =
+		"a sleepable program may be only on the function that it was loaded for, and on system calls",
 };
 
 LIBFSESSION_API const char *libfsession_reason_string(unsigned int reason)

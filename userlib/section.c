@@ -10,18 +10,34 @@
  */
 #include <linux/bpf.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
-#include "internal.h"
 #include "patch.h"
+#include "targets.h"
 
 /* What libbpf >= 1.2 makes of a call to a weak kfunc that it has not found. */
 #define POISONED_CALL_MIN 2002000000
 
-static const char section_plain[] = "fsession";
-static const char section_sleepable[] = "fsession.s";
+/* What libbpf gives back to a section's handlers. */
+#define SLEEPABLE (1 << 0)
+#define MULTI	  (1 << 1)
+
+static const struct section {
+	const char *name;
+	const char *handled; /* with or without a target behind it */
+	long flags;
+} sections[] = {
+	{ "fsession", "fsession+", 0 },
+	{ "fsession.s", "fsession.s+", SLEEPABLE },
+	{ "fsession.multi", "fsession.multi+", MULTI },
+	{ "fsession.multi.s", "fsession.multi.s+", MULTI | SLEEPABLE },
+};
+
+#define SECTIONS (sizeof(sections) / sizeof(sections[0]))
 
 /* Does section @sec read "@name" or "@name/..."? */
 static bool section_is(const char *sec, const char *name)
@@ -32,16 +48,33 @@ static bool section_is(const char *sec, const char *name)
 	       (sec[len] == '\0' || sec[len] == '/');
 }
 
+static const struct section *section_of(const struct bpf_program *prog)
+{
+	const char *sec = prog ? bpf_program__section_name(prog) : NULL;
+	size_t i;
+
+	for (i = 0; sec && i < SECTIONS; i++)
+		if (section_is(sec, sections[i].name))
+			return &sections[i];
+	return NULL;
+}
+
 LIBFSESSION_API bool
 fsession_program__is_session(const struct bpf_program *prog)
 {
-	const char *sec = prog ? bpf_program__section_name(prog) : NULL;
-
-	return sec && (section_is(sec, section_plain) ||
-		       section_is(sec, section_sleepable));
+	return section_of(prog) != NULL;
 }
 
-/* "func" or "mod:func"; NULL when the section does not name a target. */
+LIBFSESSION_API bool fsession_program__is_multi(const struct bpf_program *prog)
+{
+	const struct section *section = section_of(prog);
+
+	return section && section->flags & MULTI;
+}
+
+/*
+ * "func" or "mod:func", or a pattern; NULL when the section does not name a target.
+ */
 const char *fsession__section_target(const struct bpf_program *prog)
 {
 	const char *slash = strchr(bpf_program__section_name(prog), '/');
@@ -49,10 +82,10 @@ const char *fsession__section_target(const struct bpf_program *prog)
 	return slash && slash[1] ? slash + 1 : NULL;
 }
 
-static int setup_prog(struct bpf_program *prog, long sleepable)
+static int setup_prog(struct bpf_program *prog, long flags)
 {
 	/* Whether the target may sleep is the kernel's to say. */
-	if (sleepable)
+	if (flags & SLEEPABLE)
 		return bpf_program__set_flags(prog, bpf_program__flags(prog) |
 							    BPF_F_SLEEPABLE);
 	return 0;
@@ -131,8 +164,10 @@ static bool patch_insns(struct bpf_insn *insns, size_t cnt, const int *fd_array,
 
 /* Make the program one for the kernel's own fsession. */
 static int make_native(struct bpf_program *prog,
-		       struct bpf_prog_load_opts *opts)
+		       struct bpf_prog_load_opts *opts, long flags)
 {
+	const int type = flags & MULTI ? FSESSION_ATTACH_TYPE_NATIVE_MULTI
+				       : FSESSION_ATTACH_TYPE_NATIVE;
 	const char *name = bpf_program__name(prog);
 	size_t cnt = bpf_program__insn_cnt(prog);
 	struct fsession__native_kfuncs kfuncs;
@@ -160,20 +195,90 @@ static int make_native(struct bpf_program *prog,
 		return err;
 	}
 
-	opts->expected_attach_type = FSESSION_ATTACH_TYPE_NATIVE;
+	opts->expected_attach_type = (enum bpf_attach_type)type;
 	/* For whoever attaches it, to know what it is. */
 	return bpf_program__set_expected_attach_type(
-		prog, (enum bpf_attach_type)FSESSION_ATTACH_TYPE_NATIVE);
+		prog, (enum bpf_attach_type)type);
+}
+
+/* Which function the program is verified for, by the name of @target. */
+static int set_target(struct bpf_prog_load_opts *opts, const char *name,
+		      const char *target)
+{
+	uint32_t btf_id;
+	int btf_fd, err;
+
+	err = fsession__target_find(name, target, &btf_fd, &btf_id);
+	if (err)
+		return err;
+	opts->attach_btf_obj_fd = btf_fd;
+	opts->attach_btf_id = btf_id;
+	return 0;
+}
+
+/* The same for one of those that match the section's pattern. */
+static int set_target_multi(const struct bpf_program *prog,
+			    struct bpf_prog_load_opts *opts, long flags)
+{
+	const char *name = bpf_program__name(prog);
+	const char *pattern = fsession__section_target(prog);
+	struct fsession_targets *set;
+	const struct func *pick;
+	int fd, btf_fd;
+
+	if (!pattern)
+		return set_target(opts, name, FSESSION_ANY_FUNCTION);
+	set = fsession__targets_of_pattern(pattern);
+	if (!set)
+		return -errno;
+	fd = fsession__targets_locate(set, "load", name);
+	if (!fd)
+		fd = fsession__targets_pick(set, name, flags & SLEEPABLE, &pick,
+					    &btf_fd);
+	if (fd >= 0) {
+		close(fd);
+		opts->attach_btf_obj_fd = btf_fd;
+		opts->attach_btf_id = pick->t.btf_id;
+		fd = 0;
+	}
+	fsession_targets__free(set);
+	return fd;
+}
+
+/* The kernel's own fsession.multi wants no function, only a module's BTF. */
+static int set_module_native(const struct bpf_program *prog,
+			     struct bpf_prog_load_opts *opts)
+{
+	const char *pattern = fsession__section_target(prog);
+	const char *colon = pattern ? strchr(pattern, ':') : NULL;
+	const char *name = bpf_program__name(prog);
+	char module[64];
+	int fd;
+
+	opts->attach_btf_id = 0;
+	if (!colon || opts->attach_btf_obj_fd)
+		return 0;
+	snprintf(module, sizeof(module), "%.*s", (int)(colon - pattern),
+		 pattern);
+	if (!strcmp(module, "vmlinux"))
+		return 0;
+	fd = fsession__module_btf_fd(module);
+	if (fd >= 0) {
+		opts->attach_btf_obj_fd = fd;
+		return 0;
+	}
+	pr_fail("load", name, fd, "module '%s' is not loaded, or has no BTF",
+		module);
+	pr_hint("try 'modprobe %s', then 'ls /sys/kernel/btf/%s'", module,
+		module);
+	return fd;
 }
 
 static int prepare_load(struct bpf_program *prog,
-			struct bpf_prog_load_opts *opts, long sleepable)
+			struct bpf_prog_load_opts *opts, long flags)
 {
 	const char *name = bpf_program__name(prog), *target;
-	int btf_fd, backend, err;
-	uint32_t btf_id;
-
-	(void)sleepable;
+	int backend, err;
 
 	if (opts->attach_prog_fd) {
 		err = -EOPNOTSUPP;
@@ -183,13 +288,16 @@ static int prepare_load(struct bpf_program *prog,
 		return err;
 	}
 
-	backend = fsession__backend("load", name);
+	backend = flags & MULTI ? fsession__multi_backend("load", name)
+				: fsession__backend("load", name);
 	if (backend < 0)
 		return backend;
 	if (backend == FSESSION_BACKEND_NATIVE) {
-		err = make_native(prog, opts);
+		err = make_native(prog, opts, flags);
 		if (err)
 			return err;
+		if (flags & MULTI)
+			return set_module_native(prog, opts);
 	} else if (calls_missing_kfunc(prog)) {
 		err = fsession__module_probe();
 		if (!err)
@@ -203,6 +311,8 @@ static int prepare_load(struct bpf_program *prog,
 
 	if (opts->attach_btf_id)
 		return 0; /* bpf_program__set_attach_target() was here */
+	if (flags & MULTI)
+		return set_target_multi(prog, opts, flags);
 
 	target = fsession__section_target(prog);
 	if (!target) {
@@ -212,12 +322,32 @@ static int prepare_load(struct bpf_program *prog,
 		return err;
 	}
 
-	err = fsession__target_find(name, target, &btf_fd, &btf_id);
-	if (err)
-		return err;
-	opts->attach_btf_obj_fd = btf_fd;
-	opts->attach_btf_id = btf_id;
-	return 0;
+	return set_target(opts, name, target);
+}
+
+LIBFSESSION_API int
+fsession_program__set_targets(struct bpf_program *prog,
+			      struct fsession_targets *targets)
+{
+	const struct section *section = section_of(prog);
+	const struct func *pick;
+	const char *name;
+	int fd, btf_fd;
+
+	if (!targets || !section || !(section->flags & MULTI) ||
+	    bpf_program__fd(prog) >= 0)
+		return fsession__err(-EINVAL);
+	name = bpf_program__name(prog);
+	fd = fsession__targets_locate(targets, "load", name);
+	if (!fd)
+		fd = fsession__targets_pick(targets, name,
+					    section->flags & SLEEPABLE, &pick,
+					    &btf_fd);
+	if (fd < 0)
+		return fsession__err(fd);
+	close(fd);
+	return fsession__err(
+		bpf_program__set_attach_target(prog, 0, pick->t.name));
 }
 
 /*
@@ -225,11 +355,11 @@ static int prepare_load(struct bpf_program *prog,
  * the module, so libbpf is told that there is nothing to do, and the caller comes
  * for it with fsession_program__attach().
  */
-static int attach_nothing(const struct bpf_program *prog, long sleepable,
+static int attach_nothing(const struct bpf_program *prog, long flags,
 			  struct bpf_link **link)
 {
 	(void)prog;
-	(void)sleepable;
+	(void)flags;
 	*link = NULL;
 	return 0;
 }
@@ -237,7 +367,6 @@ static int attach_nothing(const struct bpf_program *prog, long sleepable,
 LIBFSESSION_API int libfsession_init(void)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	static const char *const sections[] = { "fsession+", "fsession.s+" };
 	static size_t done;
 	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_setup_fn = setup_prog,
 		    .prog_prepare_load_fn = prepare_load,
@@ -245,13 +374,14 @@ LIBFSESSION_API int libfsession_init(void)
 	int err = 0;
 
 	pthread_mutex_lock(&lock);
-	for (; done < sizeof(sections) / sizeof(sections[0]); done++) {
-		opts.cookie = sections[done][sizeof("fsession") - 1] == '.';
-		err = libbpf_register_prog_handler(sections[done],
-						   BPF_PROG_TYPE_TRACING,
-						   BPF_TRACE_FEXIT, &opts);
+	for (; done < SECTIONS; done++) {
+		const char *handled = sections[done].handled;
+
+		opts.cookie = sections[done].flags;
+		err = libbpf_register_prog_handler(
+			handled, BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, &opts);
 		if (err < 0) {
-			pr_fail("claim section", sections[done], err,
+			pr_fail("claim section", handled, err,
 				"libbpf does not take a handler for it");
 			break;
 		}

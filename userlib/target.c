@@ -135,6 +135,25 @@ static int hold(const struct module_btf *mod)
 	return h->fd;
 }
 
+/* The BTF object of module @module, which stays ours, or a negative errno. */
+int fsession__module_btf_fd(const char *module)
+{
+	struct module_btf mod;
+	uint32_t id = 0;
+	int err;
+
+	pthread_mutex_lock(&lock);
+	while (!(err = next_module(&id, &mod))) {
+		if (!strcmp(mod.name, module)) {
+			err = hold(&mod);
+			break;
+		}
+		close(mod.fd);
+	}
+	pthread_mutex_unlock(&lock);
+	return err;
+}
+
 /*
  * Look for @function in module @module, or in all modules when that is NULL.
  * Two modules may each have a function of that name: the first one is taken.
@@ -310,6 +329,26 @@ bool fsession__btf_is_module(int btf_fd, const char *module)
 	char name[64];
 
 	return !btf_name(btf_fd, name, sizeof(name)) && !strcmp(name, module);
+}
+
+/* Whose functions loaded @prog is for: a module's name, or "" for the kernel. */
+int fsession__prog_module(const struct bpf_program *prog, char *module,
+			  size_t len)
+{
+	struct bpf_prog_info info = {};
+	uint32_t info_len = sizeof(info);
+	int fd, err;
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &info_len))
+		return -errno;
+	fd = bpf_btf_get_fd_by_id(info.attach_btf_obj_id);
+	if (fd < 0)
+		return -errno;
+	err = btf_name(fd, module, len);
+	close(fd);
+	if (!err && !strcmp(module, "vmlinux"))
+		module[0] = '\0';
+	return err;
 }
 
 /*

@@ -12,30 +12,33 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "fsession.h"
 
-static sigset_t saved_mask;
+/* How often a signal that came is repeated, in case it came too early. */
+#define REPEAT_US 20000
+
+static sigset_t saved_mask, our_mask;
+static volatile sig_atomic_t interrupted;
 
 int child_init(struct child *c)
 {
-	sigset_t mask;
-
 	memset(c, 0, sizeof(*c));
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGINT);
-	sigaddset(&mask, SIGTERM);
-	sigaddset(&mask, SIGHUP);
-	sigaddset(&mask, SIGCHLD);
-	if (sigprocmask(SIG_BLOCK, &mask, &saved_mask) < 0)
+	sigemptyset(&our_mask);
+	sigaddset(&our_mask, SIGINT);
+	sigaddset(&our_mask, SIGTERM);
+	sigaddset(&our_mask, SIGHUP);
+	sigaddset(&our_mask, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &our_mask, &saved_mask) < 0)
 		return -errno;
 	/* A reader that went away must not keep us from detaching. */
 	signal(SIGPIPE, SIG_IGN);
 	/* Where it was ignored the kernel would reap the command for us. */
 	signal(SIGCHLD, SIG_DFL);
-	c->sigfd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	c->sigfd = signalfd(-1, &our_mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	return c->sigfd < 0 ? -errno : 0;
 }
 
@@ -115,6 +118,48 @@ void child_signals(struct child *c)
 		if (c->running && si.ssi_code != SI_KERNEL)
 			kill(c->pid, si.ssi_signo);
 	}
+}
+
+/* The first one sets a clock going, so that the next system call ends, too. */
+static void interrupt(int sig)
+{
+	const struct itimerval again = {
+		.it_interval.tv_usec = REPEAT_US,
+		.it_value.tv_usec = REPEAT_US,
+	};
+
+	if (sig != SIGALRM && !interrupted)
+		setitimer(ITIMER_REAL, &again, NULL);
+	interrupted = 1;
+}
+
+void child_interruptible(struct child *c)
+{
+	struct sigaction action = { .sa_handler = interrupt };
+
+	(void)c;
+	interrupted = 0;
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGALRM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	sigprocmask(SIG_UNBLOCK, &our_mask, NULL);
+}
+
+void child_uninterruptible(struct child *c)
+{
+	const struct itimerval never = {};
+
+	sigprocmask(SIG_BLOCK, &our_mask, NULL);
+	setitimer(ITIMER_REAL, &never, NULL);
+	/* The child is to get them as we did. */
+	signal(SIGALRM, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+	if (interrupted)
+		c->interrupted = true;
 }
 
 void child_terminate(struct child *c)

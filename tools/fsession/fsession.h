@@ -32,8 +32,34 @@ int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* A decimal number of seconds, such as 3 or 0.5, in milliseconds; or -1. */
 long long parse_seconds(const char *arg);
 
+/* What --backend says: 0 or -EINVAL. It overrides the environment. */
+int set_backend(const char *name);
+
+int cmd_list(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+
+/* progress.c: what takes time, on a terminal. */
+void progress_start(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void progress_stop(void);
+
+/* targets.c: the functions that options name; the strings are the caller's. */
+struct selection {
+	const char **patterns;
+	const char **files; /* --from */
+	const char **excluded;
+	size_t pattern_cnt;
+	size_t file_cnt;
+	size_t excluded_cnt;
+};
+
+/* Room for @max of each. */
+int selection_init(struct selection *s, int max);
+void selection_fini(struct selection *s);
+bool selection_any(const struct selection *s);
+struct fsession_targets *selection_make(const struct selection *s);
+int targets_list(struct fsession_targets *set, const struct bpf_program *prog,
+		 bool json);
 
 /* json.c: JSON on one line. A @key is NULL inside an array and at the top. */
 struct json {
@@ -79,6 +105,9 @@ struct child {
 int child_init(struct child *c);
 int child_start(struct child *c, char **argv);
 void child_signals(struct child *c);
+/* From one to the other a signal interrupts a system call of ours. */
+void child_interruptible(struct child *c);
+void child_uninterruptible(struct child *c);
 void child_terminate(struct child *c);
 void child_fini(struct child *c);
 

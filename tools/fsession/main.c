@@ -20,6 +20,7 @@ int verbose;
 
 static const char usage[] =
 	"usage: fsession [-v] run OBJ [OPTION]... [-- COMMAND [ARG]...]\n"
+	"       fsession [-v] list [OPTION]... PATTERN...\n"
 	"       fsession [-v] status [--json] [--wait SEC]\n"
 	"       fsession version | help\n"
 	"\n"
@@ -33,6 +34,19 @@ static const char usage[] =
 	"  -n, --repeat N       do the test run N times\n"
 	"  -d, --duration SEC   end after SEC seconds\n"
 	"  -j, --json           print one JSON object, on the last line of stdout\n"
+	"of its programs for many functions, SEC(\"fsession.multi\"):\n"
+	"  -o, --on PATTERN     attach them to what matches PATTERN; may be repeated\n"
+	"  -f, --from FILE      and to what FILE names, a name or pattern a line\n"
+	"  -x, --exclude PATTERN  but not to what matches PATTERN; may be repeated\n"
+	"  -s, --skip           leave out functions that cannot be attached to\n"
+	"  -y, --dry-run        attach nothing; list the functions, as list does\n"
+	"\n"
+	"list: which functions match PATTERN, \"tcp_*\" or \"module:*\", and could be\n"
+	"attached to; behind a #, the others and why not.\n"
+	"  -b, --backend WHICH  as for run\n"
+	"  -f, --from FILE      also what FILE names\n"
+	"  -x, --exclude PATTERN  not what matches PATTERN; may be repeated\n"
+	"  -j, --json           print one JSON object\n"
 	"\n"
 	"status: say whether the module is loaded and well, which backend is taken,\n"
 	"and list the module's sessions.\n"
@@ -42,7 +56,8 @@ static const char usage[] =
 	"\n"
 	"  -v, --verbose        say more; twice: all that libbpf has to say\n"
 	"\n"
-	"Exit status: run: COMMAND's, or 2; status: 0 if all is well, else 1.\n";
+	"Exit status: run: COMMAND's, or 2; list: 0 if there is any, else 1; status: 0\n"
+	"if all is well, else 1.\n";
 
 static void vmessage(const char *head, const char *fmt, va_list args)
 	__attribute__((format(printf, 2, 0)));
@@ -97,6 +112,20 @@ long long parse_seconds(const char *arg)
 	    sec > 4000000)
 		return -1;
 	return sec * 1000;
+}
+
+/* "auto" is to say so, so it overrides the environment, too. */
+int set_backend(const char *name)
+{
+	int b;
+
+	for (b = FSESSION_BACKEND_AUTO; b <= FSESSION_BACKEND_NATIVE; b++) {
+		if (strcmp(name, libfsession_backend_string(b)))
+			continue;
+		unsetenv("FSESSION_BACKEND");
+		return libfsession_set_backend(b);
+	}
+	return -EINVAL;
 }
 
 __attribute__((format(printf, 2, 0))) static int
@@ -161,6 +190,8 @@ int main(int argc, char **argv)
 	argv++;
 	if (!strcmp(cmd, "run"))
 		return cmd_run(argc, argv);
+	if (!strcmp(cmd, "list"))
+		return cmd_list(argc, argv);
 	if (!strcmp(cmd, "status"))
 		return cmd_status(argc, argv);
 	if (!strcmp(cmd, "version") || !strcmp(cmd, "--version"))

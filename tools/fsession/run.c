@@ -40,9 +40,13 @@ struct run {
 	unsigned long repeat;
 	long long duration_ms;
 	bool json;
+	struct selection on; /* for programs on many functions */
+	bool skip;
+	bool dry_run;
 	char **command;
 
 	struct bpf_object *obj;
+	struct fsession_targets *targets; /* of @on; NULL: of the sections */
 	struct session *sessions;
 	size_t session_cnt;
 	struct printk *printk;
@@ -182,6 +186,36 @@ static void show_lines(struct run *r)
 		fflush(stdout);
 }
 
+/* The functions that options name, if they do, are those of all such programs. */
+static int select_targets(struct run *r)
+{
+	bool multi = false;
+	size_t i;
+	int err;
+
+	for (i = 0; i < r->session_cnt; i++)
+		multi |= fsession_program__is_multi(r->sessions[i].prog);
+	if (!multi && (selection_any(&r->on) || r->skip || r->dry_run)) {
+		say("'%s' has no program for many functions", r->path);
+		hint("write SEC(\"fsession.multi\") or SEC(\"fsession.multi/PATTERN\")");
+		return -EINVAL;
+	}
+	if (!selection_any(&r->on))
+		return 0;
+	r->targets = selection_make(&r->on);
+	if (!r->targets)
+		return -errno;
+	for (i = 0; i < r->session_cnt; i++) {
+		if (!fsession_program__is_multi(r->sessions[i].prog))
+			continue;
+		err = fsession_program__set_targets(
+			(struct bpf_program *)r->sessions[i].prog, r->targets);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 static int load(struct run *r)
 {
 	int err;
@@ -197,6 +231,8 @@ static int load(struct run *r)
 		return err;
 	}
 	err = select_programs(r);
+	if (!err)
+		err = select_targets(r);
 	if (err)
 		return err;
 	err = bpf_object__load(r->obj);
@@ -210,23 +246,91 @@ static int load(struct run *r)
 	return err;
 }
 
-static int attach(struct run *r)
+static struct fsession_link *attach_multi(const struct run *r,
+					  const struct bpf_program *prog)
+{
+	const char *pattern = strchr(bpf_program__section_name(prog), '/');
+	LIBBPF_OPTS(fsession_multi_opts, opts, .targets = r->targets,
+		    .flags = r->skip ? FSESSION_ATTACH_SKIP : 0);
+
+	if (!r->targets && !pattern)
+		return fsession_program__attach(prog, NULL); /* says why not */
+	progress_start("attaching %s", bpf_program__name(prog));
+	return fsession_program__attach_multi(
+		prog, r->targets ? NULL : pattern + 1, &opts);
+}
+
+/* Signals interrupt it; what is attached then is detached. */
+static int attach_programs(struct run *r)
 {
 	size_t i;
 
 	for (i = 0; i < r->session_cnt; i++) {
 		struct session *s = &r->sessions[i];
+		int err;
 
-		s->link = fsession_program__attach(s->prog, NULL);
-		if (!s->link)
-			return -errno;
+		if (fsession_program__is_multi(s->prog))
+			s->link = attach_multi(r, s->prog);
+		else
+			s->link = fsession_program__attach(s->prog, NULL);
+		err = s->link ? 0 : -errno;
+		progress_stop();
+		if (err)
+			return err;
 		s->backend = fsession_link__backend(s->link);
 	}
+	return 0;
+}
+
+static int attach(struct run *r)
+{
+	int err;
+
+	child_interruptible(&r->child);
+	err = attach_programs(r);
+	child_uninterruptible(&r->child);
+	if (!err && r->child.interrupted)
+		err = -EINTR;
+	if (err)
+		return err;
 	if (verbose)
 		say("backend %s",
 		    libfsession_backend_string(r->sessions[0].backend));
 	say("attached %zu session%s", r->session_cnt,
 	    r->session_cnt == 1 ? "" : "s");
+	return 0;
+}
+
+/* What would be attached to, one program after the other. */
+static int dry_run(struct run *r)
+{
+	size_t i;
+	int n;
+
+	for (i = 0; i < r->session_cnt; i++) {
+		const struct bpf_program *prog = r->sessions[i].prog;
+		const char *pattern =
+			strchr(bpf_program__section_name(prog), '/');
+		struct fsession_targets *set = r->targets;
+
+		if (!fsession_program__is_multi(prog))
+			continue;
+		if (!set && pattern) {
+			struct selection s = { .patterns = &pattern,
+					       .pattern_cnt = 1 };
+
+			pattern++;
+			set = selection_make(&s);
+		}
+		if (!set)
+			return -EINVAL;
+		say("program %s:", bpf_program__name(prog));
+		n = targets_list(set, prog, r->json);
+		if (set != r->targets)
+			fsession_targets__free(set);
+		if (n < 0)
+			return n;
+	}
 	return 0;
 }
 
@@ -380,6 +484,7 @@ static int report_json(struct run *r)
 		json_open(&j, NULL, '{');
 		json_str(&j, "name", bpf_program__name(s->prog));
 		json_str(&j, "target", s->target);
+		json_u64(&j, "functions", s->info.sites);
 		json_str(&j, "backend", libfsession_backend_string(s->backend));
 		json_u64(&j, "id", s->info.id);
 		json_count(&j, "entries", s->info.entries);
@@ -430,8 +535,11 @@ static int report_text(struct run *r)
 	for (i = 0; i < r->session_cnt; i++) {
 		const struct session *s = &r->sessions[i];
 
-		printf("session %s on %s: ", bpf_program__name(s->prog),
+		printf("session %s on %s", bpf_program__name(s->prog),
 		       s->target);
+		if (s->info.sites > 1)
+			printf(" and %u more", s->info.sites - 1);
+		printf(": ");
 		if (s->backend == FSESSION_BACKEND_NATIVE) {
 			print_native(s);
 			continue;
@@ -463,6 +571,8 @@ static int run(struct run *r)
 	if (err)
 		return err;
 
+	if (r->dry_run)
+		return dry_run(r);
 	if (printk_used(r->obj))
 		r->printk = printk_start(show_line, r);
 	err = attach(r);
@@ -503,21 +613,9 @@ static void cleanup(struct run *r)
 	free(r->lines);
 	free(r->sessions);
 	free(r->names);
+	fsession_targets__free(r->targets);
+	selection_fini(&r->on);
 	child_fini(&r->child);
-}
-
-/* "auto" is to say so, so it overrides the environment, too. */
-static int set_backend(const char *name)
-{
-	int b;
-
-	for (b = FSESSION_BACKEND_AUTO; b <= FSESSION_BACKEND_NATIVE; b++) {
-		if (strcmp(name, libfsession_backend_string(b)))
-			continue;
-		unsetenv("FSESSION_BACKEND");
-		return libfsession_set_backend(b);
-	}
-	return -EINVAL;
 }
 
 static int parse(struct run *r, int argc, char **argv)
@@ -528,6 +626,11 @@ static int parse(struct run *r, int argc, char **argv)
 		{ "test-run", required_argument, NULL, 't' },
 		{ "repeat", required_argument, NULL, 'n' },
 		{ "duration", required_argument, NULL, 'd' },
+		{ "on", required_argument, NULL, 'o' },
+		{ "from", required_argument, NULL, 'f' },
+		{ "exclude", required_argument, NULL, 'x' },
+		{ "skip", no_argument, NULL, 's' },
+		{ "dry-run", no_argument, NULL, 'y' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{}
@@ -546,8 +649,8 @@ static int parse(struct run *r, int argc, char **argv)
 		break;
 	}
 
-	while ((c = getopt_long(argc, argv, "b:p:t:n:d:jv", options, NULL)) !=
-	       -1) {
+	while ((c = getopt_long(argc, argv, "b:p:t:n:d:o:f:x:syjv", options,
+				NULL)) != -1) {
 		switch (c) {
 		case 'b':
 			if (set_backend(optarg))
@@ -574,6 +677,21 @@ static int parse(struct run *r, int argc, char **argv)
 				return usage_error("run: bad --duration '%s'",
 						   optarg);
 			break;
+		case 'o':
+			r->on.patterns[r->on.pattern_cnt++] = optarg;
+			break;
+		case 'f':
+			r->on.files[r->on.file_cnt++] = optarg;
+			break;
+		case 'x':
+			r->on.excluded[r->on.excluded_cnt++] = optarg;
+			break;
+		case 's':
+			r->skip = true;
+			break;
+		case 'y':
+			r->dry_run = true;
+			break;
 		case 'j':
 			r->json = true;
 			break;
@@ -589,6 +707,9 @@ static int parse(struct run *r, int argc, char **argv)
 	if (optind + 1 < argc)
 		return usage_error("run: '%s': a command goes after --",
 				   argv[optind + 1]);
+	if (r->on.excluded_cnt && !selection_any(&r->on))
+		return usage_error(
+			"run: --exclude from what? Say --on or --from");
 	r->path = argv[optind];
 	return 0;
 }
@@ -599,7 +720,7 @@ int cmd_run(int argc, char **argv)
 	int status;
 
 	r.names = calloc(argc, sizeof(*r.names));
-	if (!r.names)
+	if (!r.names || selection_init(&r.on, argc))
 		return EXIT_OURS;
 	status = parse(&r, argc, argv);
 	if (!status)

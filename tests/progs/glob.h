@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What each program of glob.bpf.c counts.
+ */
+#ifndef GLOB_H
+#define GLOB_H
+
+#include <linux/types.h>
+
+struct glob_counts {
+	__u64 runs[2];	      /* at entry, at exit */
+	__u64 attach_cookies; /* their sum; of on_typed(), of arguments */
+	__u64 wrong; /* exits whose cookie is not that of their entry */
+};
+
+#endif /* GLOB_H */

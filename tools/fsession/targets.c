@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which functions are meant, and which of them could be attached to: the options
+ * that say so, and fsession list.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fsession.h"
+
+int selection_init(struct selection *s, int max)
+{
+	s->patterns = calloc(max, sizeof(*s->patterns));
+	s->files = calloc(max, sizeof(*s->files));
+	s->excluded = calloc(max, sizeof(*s->excluded));
+	return s->patterns && s->files && s->excluded ? 0 : -ENOMEM;
+}
+
+void selection_fini(struct selection *s)
+{
+	free(s->patterns);
+	free(s->files);
+	free(s->excluded);
+}
+
+bool selection_any(const struct selection *s)
+{
+	return s->pattern_cnt || s->file_cnt;
+}
+
+/* "module" of "module:glob", which is the caller's; NULL without one. */
+static char *module_of(const char *pattern)
+{
+	const char *colon = strchr(pattern, ':');
+
+	return colon ? strndup(pattern, colon - pattern) : NULL;
+}
+
+/* The module of the first line of @path that names something. */
+static char *module_of_file(const char *path)
+{
+	FILE *f = strcmp(path, "-") ? fopen(path, "re") : NULL;
+	char *line = NULL, *module = NULL;
+	size_t size = 0;
+
+	while (f && getline(&line, &size, f) > 0) {
+		char *word = line + strspn(line, " \t");
+
+		word[strcspn(word, " \t\r\n")] = '\0';
+		if (!*word || *word == '#')
+			continue;
+		module = module_of(word);
+		break;
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	return module;
+}
+
+/* The set that is meant; NULL, said, on failure. */
+struct fsession_targets *selection_make(const struct selection *s)
+{
+	struct fsession_targets *set;
+	char *module;
+	int err = 0;
+	size_t i;
+
+	module = s->pattern_cnt ? module_of(s->patterns[0])
+				: module_of_file(s->files[0]);
+	set = fsession_targets__new(module);
+	free(module);
+	for (i = 0; set && err >= 0 && i < s->pattern_cnt; i++)
+		err = fsession_targets__add(set, s->patterns[i]);
+	for (i = 0; set && err >= 0 && i < s->file_cnt; i++)
+		err = fsession_targets__add_file(set, s->files[i]);
+	for (i = 0; set && err >= 0 && i < s->excluded_cnt; i++)
+		err = fsession_targets__exclude(set, s->excluded[i]);
+	if (set && err >= 0 && fsession_targets__cnt(set))
+		return set;
+	if (set && err >= 0) {
+		say("all of the functions are excluded");
+		err = -EINVAL;
+	}
+	if (set)
+		fsession_targets__free(set);
+	if (err < 0)
+		errno = -err;
+	return NULL;
+}
+
+static void list_text(const struct fsession_targets *set)
+{
+	const struct fsession_target *t;
+	size_t i;
+
+	for (i = 0; (t = fsession_targets__at(set, i)); i++) {
+		if (t->status)
+			printf("# %s: %s: %s\n", t->name, strerror(-t->status),
+			       t->why);
+		else
+			printf("%s\n", t->name);
+	}
+}
+
+static void list_json(const struct fsession_targets *set)
+{
+	const struct fsession_target *t;
+	struct json j = { .f = stdout };
+	size_t i;
+
+	json_open(&j, NULL, '{');
+	json_open(&j, "functions", '[');
+	for (i = 0; (t = fsession_targets__at(set, i)); i++) {
+		json_open(&j, NULL, '{');
+		json_str(&j, "name", t->name);
+		json_u64(&j, "btf_id", t->btf_id);
+		json_u64(&j, "addr", t->addr);
+		json_s64(&j, "status", t->status);
+		if (t->status)
+			json_str(&j, "why", t->why);
+		json_close(&j, '}');
+	}
+	json_close(&j, ']');
+	json_close(&j, '}');
+	putchar('\n');
+}
+
+/*
+ * Says which functions of @set could be attached to, by @prog unless that is NULL.
+ * Returns how many, or a negative errno.
+ */
+int targets_list(struct fsession_targets *set, const struct bpf_program *prog,
+		 bool json)
+{
+	size_t cnt = fsession_targets__cnt(set);
+	int n;
+
+	progress_start("looking at %zu functions", cnt);
+	n = fsession_targets__check(set, prog);
+	progress_stop();
+	if (n < 0)
+		return n;
+	if (json)
+		list_json(set);
+	else
+		list_text(set);
+	say("%d of %zu function%s can be attached to", n, cnt,
+	    cnt == 1 ? "" : "s");
+	return n;
+}
+
+int cmd_list(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "backend", required_argument, NULL, 'b' },
+		{ "exclude", required_argument, NULL, 'x' },
+		{ "from", required_argument, NULL, 'f' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{}
+	};
+	struct selection s = {};
+	struct fsession_targets *set = NULL;
+	bool json = false;
+	int c, n = -EINVAL, status = 0;
+
+	if (selection_init(&s, argc))
+		goto out;
+	while (!status &&
+	       (c = getopt_long(argc, argv, "b:x:f:jv", options, NULL)) != -1) {
+		switch (c) {
+		case 'b':
+			if (set_backend(optarg))
+				status = usage_error("list: bad --backend '%s'",
+						     optarg);
+			break;
+		case 'x':
+			s.excluded[s.excluded_cnt++] = optarg;
+			break;
+		case 'f':
+			s.files[s.file_cnt++] = optarg;
+			break;
+		case 'j':
+			json = true;
+			break;
+		case 'v':
+			verbose++;
+			break;
+		default:
+			status = usage_error(NULL);
+			break;
+		}
+	}
+	for (; optind < argc; optind++)
+		s.patterns[s.pattern_cnt++] = argv[optind];
+	if (!status && !selection_any(&s))
+		status = usage_error("list: which functions?");
+	if (status)
+		goto out;
+
+	set = selection_make(&s);
+	if (set)
+		n = targets_list(set, NULL, json);
+out:
+	fsession_targets__free(set);
+	selection_fini(&s);
+	if (status)
+		return status;
+	if (fflush(stdout) == EOF || ferror(stdout)) {
+		say("not all could be written to standard output");
+		return EXIT_OURS;
+	}
+	return n < 0 ? EXIT_OURS : !n;
+}
