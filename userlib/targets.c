@@ -380,7 +380,7 @@ void fsession__target_refuse(struct func *f, int status, unsigned int reason,
 	f->t.why = why ? why : libfsession_reason_string(reason);
 }
 
-/* "tcp_ack+0x0/..." has its own ways; here a symbol is a whole word. */
+/* A line of /proc/kallsyms. */
 struct symbol {
 	uint64_t addr;
 	char type;
