@@ -225,12 +225,12 @@ static struct fsession_target *find_sites(struct fsession_attachment *a,
 		if (t->status)
 			continue;
 		t->site = target_site(t);
-		if (!t->site)
-			++*new;
-		else if (site_changing(t->site))
+		if (site_changing(t->site))
 			return t;
-		else
+		if (t->site)
 			check_site(t);
+		else
+			++*new;
 	}
 	return NULL;
 }

@@ -610,8 +610,10 @@ int fsession_target_resolve_multi(struct bpf_prog *prog,
 	if (prog->cb_access)
 		m.slots = FSESSION_MAX_WORDS + 1;
 	err = check_ids(a);
-	if (err == -EINVAL)
-		a->skip = a->dry_run = false;
+	if (err == -EINVAL) {
+		a->skip = false;
+		a->dry_run = false;
+	}
 	for (i = 0; !err && i < a->nr; i++) {
 		resolve_one(&m, a, &a->target[i]);
 		cond_resched();

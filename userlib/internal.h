@@ -99,6 +99,8 @@ const char *fsession__section_target(const struct bpf_program *prog);
 bool fsession__opts_valid(const char *type, const void *opts, size_t known,
 			  uint32_t backend, uint32_t flags,
 			  uint32_t known_flags);
+int fsession__explain_attach(const char *verb, const char *object, int err,
+			     unsigned int reason, const char *function);
 const char *fsession__prog_object(const struct bpf_program *prog);
 int fsession__prog_ready(const struct bpf_program *prog, int wanted);
 struct fsession_link *

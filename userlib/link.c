@@ -66,7 +66,55 @@ static bool opts_valid(const struct fsession_attach_opts *opts)
 				    opt(opts, backend), opt(opts, flags), 0);
 }
 
-/* @object is what messages speak of, @function the target where known. */
+/*
+ * Words for an attach that the module refused. @object is what they speak of,
+ * @function the target where that is one, and known. Returns the error.
+ */
+int fsession__explain_attach(const char *verb, const char *object, int err,
+			     unsigned int reason, const char *function)
+{
+	if (reason) {
+		pr_fail(verb, object, err, "%s",
+			libfsession_reason_string(reason));
+		fsession__hint_reason(reason, function);
+		return err;
+	}
+
+	switch (-err) {
+	case EINTR:
+		pr_fail(verb, object, err,
+			"a signal came; nothing is attached");
+		break;
+	case EPERM:
+		fsession__explain_eperm(verb, object, err);
+		break;
+	case ENOTTY:
+		err = -EPROTO;
+		/* fallthrough */
+	case EPROTO:
+	case E2BIG:
+	case EINVAL:
+		pr_fail(verb, object, err,
+			"the module does not take this library's request");
+		pr_hint("look with 'fsession status'; install module and library of one release");
+		break;
+	case EMFILE:
+		pr_fail(verb, object, err,
+			"this process has no file descriptor left");
+		pr_hint("raise the limit: 'ulimit -n 65536'");
+		break;
+	case EBADF:
+		pr_fail(verb, object, err,
+			"the program's file descriptor is not open");
+		break;
+	default:
+		pr_fail(verb, object, err, "the module refused");
+		pr_hint("'dmesg | grep fsession' may say why");
+		break;
+	}
+	return err;
+}
+
 static int module_attach(int prog_fd, const char *object, const char *function,
 			 uint64_t attach_cookie)
 {
@@ -75,7 +123,7 @@ static int module_attach(int prog_fd, const char *object, const char *function,
 		.prog_fd = prog_fd,
 		.attach_cookie = attach_cookie,
 	};
-	int dev, fd, err = 0;
+	int dev, fd;
 
 	dev = fsession__device_open("attach", object);
 	if (dev < 0)
@@ -83,47 +131,10 @@ static int module_attach(int prog_fd, const char *object, const char *function,
 
 	fd = ioctl(dev, FSESSION_IOC_ATTACH, &attach);
 	if (fd < 0)
-		err = -errno;
+		fd = fsession__explain_attach("attach", object, -errno,
+					      attach.reason, function);
 	close(dev);
-	if (!err)
-		return fd;
-
-	if (attach.reason) {
-		pr_fail("attach", object, err, "%s",
-			libfsession_reason_string(attach.reason));
-		fsession__hint_reason(attach.reason, function);
-		return err;
-	}
-
-	switch (-err) {
-	case EPERM:
-		fsession__explain_eperm("attach", object, err);
-		break;
-	case ENOTTY:
-		err = -EPROTO;
-		/* fallthrough */
-	case EPROTO:
-	case E2BIG:
-	case EINVAL:
-		pr_fail("attach", object, err,
-			"the module does not take this library's request");
-		pr_hint("look with 'fsession status'; install module and library of one release");
-		break;
-	case EMFILE:
-		pr_fail("attach", object, err,
-			"this process has no file descriptor left");
-		pr_hint("raise the limit: 'ulimit -n 65536'");
-		break;
-	case EBADF:
-		pr_fail("attach", object, err,
-			"program file descriptor %d is not open", prog_fd);
-		break;
-	default:
-		pr_fail("attach", object, err, "the module refused");
-		pr_hint("'dmesg | grep fsession' may say why");
-		break;
-	}
-	return err;
+	return fd;
 }
 
 /* Takes @fd, also when it fails. */

@@ -52,46 +52,6 @@ static void explain_refused(const char *verb, const char *object,
 	pr_hint("'fsession list' shows what can be attached to; FSESSION_ATTACH_SKIP, or 'fsession run --skip', leaves the rest out");
 }
 
-/* Words for an error that is not a function's. */
-static int explain_call(const char *verb, const char *object, int err,
-			unsigned int reason)
-{
-	if (reason) {
-		pr_fail(verb, object, err, "%s",
-			libfsession_reason_string(reason));
-		fsession__hint_reason(reason, NULL);
-		return err;
-	}
-	switch (-err) {
-	case EINTR:
-		pr_fail(verb, object, err,
-			"a signal came; nothing is attached");
-		break;
-	case EPERM:
-		fsession__explain_eperm(verb, object, err);
-		break;
-	case ENOTTY:
-		err = -EPROTO;
-		/* fallthrough */
-	case EINVAL:
-	case E2BIG:
-		pr_fail(verb, object, err,
-			"the module does not take this library's request");
-		pr_hint("look with 'fsession status'; install module and library of one release");
-		break;
-	case EMFILE:
-		pr_fail(verb, object, err,
-			"this process has no file descriptor left");
-		pr_hint("raise the limit: 'ulimit -n 65536'");
-		break;
-	default:
-		pr_fail(verb, object, err, "the module refused");
-		pr_hint("'dmesg | grep fsession' may say why");
-		break;
-	}
-	return err;
-}
-
 /* Descriptions of the members that are not refused, in order. */
 static struct fsession_target_desc *describe(const struct fsession_targets *set,
 					     uint32_t *cnt)
@@ -158,7 +118,8 @@ int fsession__multi_ioctl(const char *verb, const char *object, int prog_fd,
 			ret = -errno;
 		close(dev);
 		if (!take_statuses(set, desc, multi.count) && ret < 0)
-			ret = explain_call(verb, object, ret, multi.reason);
+			ret = fsession__explain_attach(verb, object, ret,
+						       multi.reason, NULL);
 	}
 	free(desc);
 	return ret;
