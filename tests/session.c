@@ -295,10 +295,10 @@ static int module_btf_fd(const char *name)
 	FAIL("module '%s' has no BTF in the kernel", name);
 }
 
-int try_clone(const struct bpf_program *prog)
+static int load_clone(const struct bpf_program *prog,
+		      const struct bpf_prog_info *pi, uint32_t btf_id)
 {
 	static int fsession_btf = -1;
-	struct bpf_prog_info pi = prog_info(bpf_program__fd(prog));
 	LIBBPF_OPTS(bpf_prog_load_opts, opts);
 	/* libbpf numbers the modules of a program's kfuncs from 1. */
 	int fd_array[8], fd, btf_fd;
@@ -308,19 +308,33 @@ int try_clone(const struct bpf_program *prog)
 		fsession_btf = module_btf_fd("fsession");
 	for (i = 0; i < 8; i++)
 		fd_array[i] = fsession_btf;
-	btf_fd = SYS(bpf_btf_get_fd_by_id(pi.attach_btf_obj_id));
+	btf_fd = SYS(bpf_btf_get_fd_by_id(pi->attach_btf_obj_id));
 
 	opts.expected_attach_type = BPF_TRACE_FEXIT;
-	opts.attach_btf_id = pi.attach_btf_id;
+	opts.attach_btf_id = btf_id;
 	opts.attach_btf_obj_fd = btf_fd;
 	opts.fd_array = fd_array;
-	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, pi.name, "GPL",
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, pi->name, "GPL",
 			   bpf_program__insns(prog),
 			   bpf_program__insn_cnt(prog), &opts);
 	if (fd < 0)
 		fd = -errno;
 	close(btf_fd);
 	return fd;
+}
+
+int try_clone(const struct bpf_program *prog)
+{
+	struct bpf_prog_info pi = prog_info(bpf_program__fd(prog));
+
+	return load_clone(prog, &pi, pi.attach_btf_id);
+}
+
+int try_clone_for(const struct bpf_program *prog, uint32_t btf_id)
+{
+	struct bpf_prog_info pi = prog_info(bpf_program__fd(prog));
+
+	return load_clone(prog, &pi, btf_id);
 }
 
 struct recording recording_load(const char *name, const char *target)

@@ -100,6 +100,8 @@ void *bss(struct bpf_object *obj, size_t size);
 
 /* One more program like a loaded one; -errno if the kernel refuses. */
 int try_clone(const struct bpf_program *prog);
+/* ... for another function of the same BTF. */
+int try_clone_for(const struct bpf_program *prog, uint32_t btf_id);
 
 /* A program of recorder.bpf.o. */
 struct recording {

@@ -10,9 +10,11 @@
 
 #include <bpf/btf.h>
 
+#include "functions.h"
 #include "progs/multi.h"
 #include "progs/numbered.h"
 #include "session.h"
+#include "workload.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define NO_ID	      0x7fffffff
@@ -55,14 +57,6 @@ static void check_status(const desc_t *d, int status, unsigned int reason)
 {
 	CHECK_EQ(d->status, status);
 	CHECK_EQ(d->reason, reason);
-}
-
-static void forget(desc_t *targets, unsigned int count)
-{
-	unsigned int i;
-
-	for (i = 0; i < count; i++)
-		targets[i].status = targets[i].reason = 0;
 }
 
 /* As a case that fails would leave it: nobody is on it, and nobody was. */
@@ -255,20 +249,20 @@ CASE(multi_bad_calls, "what upstream refuses is refused alike")
 	/* A page of zeroes: id 0. The statuses cannot be written. */
 	CHECK_EQ(try_multi(r.prog_fd, page, 3, 0), -EFAULT);
 
-	forget(t, 3);
+	functions_forget(t, 3);
 	t[1].reserved = 1;
 	CHECK_EQ(try_multi(r.prog_fd, t, 3, 0), -EINVAL);
 	t[1].reserved = 0;
 	t[1].status = 1;
 	CHECK_EQ(try_multi(r.prog_fd, t, 3, 0), -EINVAL);
-	forget(t, 3);
+	functions_forget(t, 3);
 
 	t[1].btf_id = 0;
 	CHECK_EQ(try_multi(r.prog_fd, t, 3, FSESSION_MULTI_SKIP), -EINVAL);
 	CHECK_EQ(last.reason, FSESSION_REASON_BTF_ID);
 	check_status(&t[0], 0, 0);
 	check_status(&t[1], -EINVAL, FSESSION_REASON_BTF_ID);
-	forget(t, 3);
+	functions_forget(t, 3);
 
 	t[1] = t[0];
 	CHECK_EQ(try_multi(r.prog_fd, t, 3, FSESSION_MULTI_SKIP), -EINVAL);
@@ -343,7 +337,7 @@ CASE(multi_refused, "every refused target has its status; none is attached",
 	check_number(&m, 1, 0);
 
 	/* The same with the flag: the two that are fine. */
-	forget(t, n);
+	functions_forget(t, n);
 	fd = multi(prog, t, n, FSESSION_MULTI_SKIP);
 	CHECK_EQ(last.attached, 2);
 	for (i = 0; i < n; i++)
@@ -357,7 +351,7 @@ CASE(multi_refused, "every refused target has its status; none is attached",
 	close(fd);
 
 	/* Nothing is left of it. */
-	forget(t, n);
+	functions_forget(t, n);
 	CHECK_EQ(try_multi(prog, t + 1, n - 2, FSESSION_MULTI_SKIP), status[1]);
 	nothing_attached(ARG1);
 }
@@ -410,7 +404,7 @@ CASE(multi_busy, "functions that bpf(2) traces are found among the others")
 	tm_calls(ARG1, 1);
 	CHECK_EQ(r.rec->at[0].runs, 0);
 
-	forget(t, SHAPES);
+	functions_forget(t, SHAPES);
 	r.fd = multi(r.prog_fd, t, SHAPES, FSESSION_MULTI_SKIP);
 	CHECK_EQ(last.attached, SHAPES - 1);
 	for (i = 0; i < SHAPES; i++)
@@ -450,7 +444,7 @@ CASE(multi_context, "what a program reads of its context has to be the same")
 	check_status(&t[4], -EPROTO, FSESSION_REASON_CONTEXT);
 	check_status(&t[5], -EPROTO, FSESSION_REASON_CONTEXT);
 
-	forget(t, 6);
+	functions_forget(t, 6);
 	fd = multi(bpf_program__fd(ret), t, 6, FSESSION_MULTI_SKIP);
 	CHECK_EQ(last.attached, 2);
 	check_status(&t[1], 0, 0);
@@ -514,16 +508,16 @@ CASE(multi_dry_run, "a dry run has every status and attaches nothing",
 	check_number(&m, 1, 0);
 
 	/* All are refused, or none. */
-	forget(t, n);
+	functions_forget(t, n);
 	check_dry_run(prog, t + 1, n - 2, 0);
-	forget(t, n);
+	functions_forget(t, n);
 	check_dry_run(prog, t, 1, 1);
 
 	/* What is wrong with the call is so in a dry run. */
 	t[1] = t[0];
 	CHECK_EQ(try_multi(prog, t, 2, FSESSION_MULTI_DRY_RUN), -EINVAL);
 	CHECK_EQ(last.reason, FSESSION_REASON_TWICE);
-	forget(t, n);
+	functions_forget(t, n);
 	fd = multi(prog, t, 1, 0);
 	CHECK_EQ(try_multi(prog, t, 1, FSESSION_MULTI_DRY_RUN), -EALREADY);
 	CHECK_EQ(last.reason, FSESSION_REASON_PROG_ATTACHED);
@@ -673,7 +667,7 @@ CASE(multi_detach_in_mid_call, "detached while a task sleeps in one of them")
 	int pid;
 
 	r.fd = multi(r.prog_fd, t, 3, 0);
-	forget(t, 3);
+	functions_forget(t, 3);
 	stays.fd = multi(stays.prog_fd, t, 2, 0);
 	pid = tm_sleeper();
 	tm_calls(ARG1, 4);
@@ -792,7 +786,7 @@ CASE(multi_interrupted, "a signal ends the attach: EINTR, and nothing is left")
 		interrupted += got == -EINTR;
 		if (got >= 0)
 			close(got);
-		forget(t, count);
+		functions_forget(t, count);
 	}
 	CHECK_OP(interrupted, >, 0);
 	nothing_attached(ARG1);
@@ -857,237 +851,199 @@ CASE(multi_info, "what was given is read back; short buffers are filled",
  * Everything
  */
 
-struct function {
-	char *name;
-	uint64_t addr;
+/* What the load calls often: those that are there have a session of their own. */
+static const char *const busy[] = {
+	"vfs_read",	   "vfs_write",
+	"do_filp_open",	   "tcp_sendmsg",
+	"tcp_recvmsg",	   "udp_sendmsg",
+	"udp_recvmsg",	   "copy_process",
+	"handle_mm_fault", "vfs_rename",
+	"vfs_unlink",	   "vfs_fsync_range",
+	"ip_rcv",	   "icmp_rcv",
+	"__fput",	   "mmput",
+	"kmem_cache_free", "security_file_open",
+	"seq_read_iter",   "pipe_read",
+	"submit_bio",	   "__dev_queue_xmit",
+	"try_to_wake_up",  "shmem_write_begin",
+	"filename_lookup", "free_module",
 };
 
-static int compare_functions(const void *a, const void *b)
+#define BUSY 20
+
+/* One that counts, on a function of @busy. */
+struct single {
+	const char *name;
+	desc_t target;
+	int prog_fd;
+	int fd;
+};
+
+/* Moves those of @busy that are in the list to its beginning. */
+static unsigned int find_busy(desc_t *t, unsigned int n, struct single *singles)
 {
-	return strcmp(((const struct function *)a)->name,
-		      ((const struct function *)b)->name);
-}
-
-/* The kernel's own functions of @file, whose lines @parse takes apart. */
-static unsigned int read_functions(const char *file, bool kallsyms,
-				   struct function **out)
-{
-	unsigned int n = 0, room = 0;
-	char line[1024], name[512], type = 't';
-	unsigned long long addr = 0;
-	FILE *f = fopen(file, "r");
-
-	REQUIRE(f);
-	*out = NULL;
-	while (fgets(line, sizeof(line), f)) {
-		if (strchr(line, '[') ||
-		    (kallsyms ? sscanf(line, "%llx %c %511s", &addr, &type,
-				       name) != 3
-			      : sscanf(line, "%511s", name) != 1) ||
-		    !strchr("tTwW", type))
-			continue;
-		if (n == room) {
-			room = room ? 2 * room : 4096;
-			*out = realloc(*out, room * sizeof(**out));
-			REQUIRE(*out);
-		}
-		(*out)[n].name = strdup(name);
-		(*out)[n++].addr = addr;
-	}
-	fclose(f);
-	qsort(*out, n, sizeof(**out), compare_functions);
-	return n;
-}
-
-/* How often @name is there, and the first of them. */
-static unsigned int lookup(const struct function *all, unsigned int n,
-			   const char *name, const struct function **first)
-{
-	const struct function key = { .name = (char *)name };
-	const struct function *f =
-		bsearch(&key, all, n, sizeof(key), compare_functions);
-	unsigned int count = 0;
-
-	if (!f)
-		return 0;
-	while (f > all && !strcmp(f[-1].name, name))
-		f--;
-	*first = f;
-	for (; f < all + n && !strcmp(f->name, name); f++)
-		count++;
-	return count;
-}
-
-/*
- * A kernel thread may go to sleep in these and not come back for hours: the session
- * would drain as long.
- */
-static bool sleeps_for_ever(const char *name)
-{
-	return strstr(name, "schedule") || strstr(name, "kthread") ||
-	       strstr(name, "worker_thread") || strstr(name, "wait_work");
-}
-
-static int compare_addrs(const void *a, const void *b)
-{
-	const desc_t *x = a, *y = b;
-
-	return x->addr < y->addr ? -1 : x->addr > y->addr;
-}
-
-/* Leaves out what BTF has more than once, as 6.1's has static functions. */
-static unsigned int only_once(desc_t *t, unsigned int n)
-{
-	unsigned int i, kept = 0;
-
-	qsort(t, n, sizeof(*t), compare_addrs);
-	for (i = 0; i < n; i++) {
-		if ((i && t[i].addr == t[i - 1].addr) ||
-		    (i + 1 < n && t[i].addr == t[i + 1].addr))
-			t[i].btf_id = 0;
-	}
-	for (i = 0; i < n; i++) {
-		if (t[i].btf_id)
-			t[kept++] = t[i];
-	}
-	return kept;
-}
-
-/* All functions of the kernel proper that can be told by their names. */
-static unsigned int everything(desc_t **out)
-{
-	struct function *symbols, *sites;
-	const struct function *f;
-	unsigned int nr_symbols, nr_sites, n = 0, id;
 	struct btf *btf = kernel_btf();
+	unsigned int i, found = 0;
 
-	nr_symbols = read_functions("/proc/kallsyms", true, &symbols);
-	nr_sites =
-		read_functions("/sys/kernel/tracing/available_filter_functions",
-			       false, &sites);
-	*out = calloc(btf__type_cnt(btf), sizeof(**out));
-	REQUIRE(*out);
-	for (id = 1; id < btf__type_cnt(btf); id++) {
-		const struct btf_type *t = btf__type_by_id(btf, id);
-		const char *name;
+	for (i = 0; i < ARRAY_SIZE(busy) && found < BUSY; i++) {
+		int id = btf__find_by_name_kind(btf, busy[i], BTF_KIND_FUNC);
 
-		if (!btf_is_func(t))
+		if (id <= 0 || !functions_move(t, n, id, found))
 			continue;
-		name = btf__name_by_offset(btf, t->name_off);
-		if (sleeps_for_ever(name) ||
-		    lookup(sites, nr_sites, name, &f) != 1 ||
-		    lookup(symbols, nr_symbols, name, &f) != 1)
-			continue;
-		(*out)[n].addr = f->addr;
-		(*out)[n++].btf_id = id;
+		singles[found] =
+			(struct single){ .name = busy[i], .target = t[found] };
+		found++;
 	}
-	return only_once(*out, n);
+	return found;
 }
 
-static unsigned long long meminfo(const char *what)
+static void single_start(struct single *s, const struct recording *r)
 {
-	unsigned long long kb = 0;
-	char line[256];
-	FILE *f = fopen("/proc/meminfo", "r");
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, what, strlen(what)))
-			sscanf(line + strlen(what), ": %llu", &kb);
-	}
-	if (f)
-		fclose(f);
-	return kb;
+	s->prog_fd = try_clone_for(r->prog, s->target.btf_id);
+	if (s->prog_fd < 0)
+		FAIL("%s: load: %s", s->name, strerror(-s->prog_fd));
+	s->fd = attach(s->prog_fd);
 }
 
-/* Processes, files and memory, for a while. */
-static void some_load(unsigned int seconds)
+static void single_end(struct single *s)
 {
-	uint64_t end = ktest_ms() + 1000 * seconds;
-
-	while (ktest_ms() < end) {
-		if (system("cat /proc/self/maps /proc/*/stat >/tmp/multi.load "
-			   "2>&1; ls -lR /sys/class/net /etc >>/tmp/multi.load "
-			   "2>&1; rm -f /tmp/multi.load"))
-			continue;
-	}
+	SYS(close(s->fd));
+	SYS(close(s->prog_fd));
 }
 
-static bool anything_enabled(void)
-{
-	char line[16];
-
-	return read_file("/sys/kernel/tracing/enabled_functions", line,
-			 sizeof(line)) &&
-	       line[0];
-}
-
-static void check_balance(int fd)
+/* The number of calls that its program ran for. */
+static uint64_t check_balance(const char *name, int fd)
 {
 	struct fsession_info in = info(fd);
 
 	check_books_balance(&in);
-	ktest_diag(
-		"%llu calls, %llu entries, %llu misses, %llu inside, %llu abandoned",
-		in.calls, in.entries, in.misses, in.inside, in.abandoned);
-	CHECK_OP(in.entries, >, 0);
+	CHECK_EQ(in.dropped, 0);
+	ktest_diag("%s: %llu calls, %llu misses, %llu inside, %llu abandoned",
+		   name, in.calls, in.misses, in.inside, in.abandoned);
+	return in.entries;
 }
 
-CASE(multi_everything, "all functions that can be attached to, under load",
-     .timeout = 600)
+static int open_log(void)
 {
-	struct recording r = recording_load("empty", "bpf_fentry_test1");
-	static const unsigned int sizes[] = { 100, 1000, 10000, -1U };
-	unsigned int reasons[32] = {}, i, n, size;
-	desc_t *t;
+	int fd = SYS(open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC));
 
-	n = everything(&t);
-	ktest_diag("%u functions", n);
-	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		unsigned long long slab, vmalloc, percpu;
-		uint64_t t0, t1, t2;
+	SYS(lseek(fd, 0, SEEK_END));
+	return fd;
+}
 
-		size = sizes[i] < n ? sizes[i] : n;
-		forget(t, n);
-		slab = meminfo("Slab");
-		vmalloc = meminfo("VmallocUsed");
-		percpu = meminfo("Percpu");
-		t0 = ktest_ms();
-		r.fd = multi(r.prog_fd, t, size, FSESSION_MULTI_SKIP);
-		t1 = ktest_ms();
-		ktest_diag(
-			"%u of %u attached in %llu ms; KiB more: slab %lld, vmalloc %lld, percpu %lld",
-			last.attached, size, (unsigned long long)(t1 - t0),
-			(long long)(meminfo("Slab") - slab),
-			(long long)(meminfo("VmallocUsed") - vmalloc),
-			(long long)(meminfo("Percpu") - percpu));
-		if (size == n) {
-			some_load(10);
-			check_balance(r.fd);
-		}
-		t0 = ktest_ms();
-		recording_detach(&r);
-		t1 = ktest_ms();
-		while (anything_enabled())
-			usleep(1000);
-		t2 = ktest_ms();
-		/*
-		 * The system calls that wait here were traced when they began;
-		 * each waits for itself.
-		 */
-		while (try_drain(50, NULL) && ktest_ms() - t1 < 100000)
-			;
-		ktest_diag(
-			"detached in %llu ms, functions given back after %llu ms, gone after %llu ms",
-			(unsigned long long)(t1 - t0),
-			(unsigned long long)(t2 - t0),
-			(unsigned long long)(ktest_ms() - t0));
+/* Splats are looked for when the case is over; here, what the module says. */
+static void check_log(int fd)
+{
+	char record[8192];
+	ssize_t n;
+
+	while ((n = read(fd, record, sizeof(record) - 1)) > 0) {
+		record[n] = '\0';
+		if (strstr(record, ";fsession:"))
+			FAIL("in the log: %s", strchr(record, ';') + 1);
 	}
+	close(fd);
+}
+
+static void count_reasons(const desc_t *t, unsigned int n)
+{
+	unsigned int reasons[32] = {}, i;
+
 	for (i = 0; i < n; i++)
 		reasons[t[i].reason]++;
-	for (i = 0; i < 32; i++) {
+	for (i = 1; i < ARRAY_SIZE(reasons); i++) {
 		if (reasons[i])
-			ktest_diag("reason %u: %u functions", i, reasons[i]);
+			ktest_diag("%u functions refused for reason %u",
+				   reasons[i], i);
 	}
+}
+
+/*
+ * Nothing is left of what was detached. The system calls that wait here were
+ * traced when they began; each waits for itself.
+ */
+static void wait_gone(void)
+{
+	uint64_t start = ktest_ms();
+
+	while (functions_enabled()) {
+		if (ktest_ms() - start > 100000)
+			FAIL("functions are not given back");
+		usleep(10000);
+	}
+	ktest_diag("functions given back after %llu ms",
+		   (unsigned long long)(ktest_ms() - start));
+	while (try_drain(50, NULL)) {
+		if (ktest_ms() - start > 200000)
+			FAIL("sessions do not go");
+	}
+	ktest_diag("gone after %llu ms",
+		   (unsigned long long)(ktest_ms() - start));
+}
+
+/*
+ * FSESSION_LOAD_SECONDS	how long all are attached (10)
+ *
+ * The load is there when functions are attached, and when they are detached.
+ */
+CASE(multi_everything, "all functions that can be attached to, under load",
+     .timeout = 1800, .flags = KTEST_LOG)
+{
+	const char *seconds = getenv("FSESSION_LOAD_SECONDS");
+	struct recording r = recording_load("empty", "bpf_fentry_test1");
+	struct recording count = recording_load("count", "bpf_fentry_test1");
+	static struct single singles[BUSY];
+	unsigned int found, i, runs = 0;
+	int n, log = open_log();
+	uint64_t start, ms;
+	desc_t *t;
+
+	n = functions_list(kernel_btf(), &t);
+	if (n < 0)
+		FAIL("list of functions: %s", strerror(-n));
+	found = find_busy(t, n, singles);
+	CHECK_OP(found, >, 15);
+
+	workload_start();
+	sleep(1);
+	/* Some come to a function before the session on all, some after. */
+	for (i = 0; i < found; i += 2)
+		single_start(&singles[i], &count);
+	start = ktest_ms();
+	r.fd = multi(r.prog_fd, t, n, FSESSION_MULTI_SKIP);
+	ms = ktest_ms() - start;
+	ktest_diag("%u of %d functions attached in %llu ms", last.attached, n,
+		   (unsigned long long)ms);
+	count_reasons(t, n);
+	for (i = 1; i < found; i += 2)
+		single_start(&singles[i], &count);
+
+	sleep(seconds && *seconds ? strtoul(seconds, NULL, 0) : 10);
+
+	CHECK_OP(check_balance("all", r.fd), >, 0);
+	for (i = 0; i < found; i++)
+		runs += check_balance(singles[i].name, singles[i].fd) > 0;
+	CHECK_OP(runs, >, found / 2);
+	for (i = 0; i < found; i += 3)
+		single_end(&singles[i]);
+	start = ktest_ms();
+	recording_detach(&r);
+	ktest_diag("detached in %llu ms",
+		   (unsigned long long)(ktest_ms() - start));
+	for (i = 0; i < found; i++) {
+		if (i % 3)
+			single_end(&singles[i]);
+	}
+	wait_gone();
+	workload_end();
+	CHECK_EQ(count.rec->dirty_cookies, 0);
+	CHECK_EQ(count.rec->wrong_cookies, 0);
+	CHECK_OP(count.rec->at[0].runs, >=, count.rec->at[1].runs);
+
 	recording_end(&r);
+	recording_end(&count);
 	CHECK_EQ(query().live, 0);
+	check_log(log);
+	device_close();
+	WAIT_FOR(try_rmmod("fsession") == 0);
+	modprobe("fsession");
 }

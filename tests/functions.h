@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * All functions of the kernel, for what attaches to many of them: a case and
+ * benchmarks.
+ */
+#ifndef FUNCTIONS_H
+#define FUNCTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <bpf/btf.h>
+#include <linux/fsession.h>
+
+/*
+ * The functions of the kernel proper that can be told by their names, ready for
+ * FSESSION_IOC_ATTACH_MULTI: a number or a negative errno. @btf is the kernel's;
+ * free() *@out.
+ *
+ * Left out are those in which kernel threads sleep for hours, with a session that
+ * drains as long.
+ *
+ * Neighbours in the list are not neighbours in the kernel, so that the first N
+ * are from everywhere.
+ */
+int functions_list(struct btf *btf, struct fsession_target_desc **out);
+
+/* Moves function @btf_id to place @to of the list; false if it is not there. */
+bool functions_move(struct fsession_target_desc *list, unsigned int count,
+		    unsigned int btf_id, unsigned int to);
+
+/* What an attach wrote; the next one wants it to be 0. */
+void functions_forget(struct fsession_target_desc *list, unsigned int count);
+
+/*
+ * Does ftrace trace any function? As cheap as it gets: all of enabled_functions
+ * takes long to read when there are many.
+ */
+bool functions_enabled(void);
+
+#endif /* FUNCTIONS_H */
