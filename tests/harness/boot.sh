@@ -117,20 +117,37 @@ boot() {
 
 	# The ports end in files and not in pipes: a file never blocks, so a guest that powers off cannot leave bytes behind in
 	# QEMU, and its size can be checked.
-	local port
+	local port status=0
 	args+=(-chardev "file,id=log,path=$work/log,append=on" -serial chardev:log -device virtio-serial-pci)
 	for port in out err status; do
-		: >"$work/$port"
 		args+=(
 			-chardev "file,id=$port,path=$work/$port,append=on"
 			-device "virtserialport,chardev=$port,name=fsession.$port"
 		)
 	done
-	: >"$work/log"
 
+	boot_once "${args[@]}" || status=$?
+	if boot_stillborn "$status"; then
+		say "the guest died before it ran anything of ours; once more. The kernel log ends:"
+		tail -n 5 "$work/log" >&2
+		status=0
+		boot_once "${args[@]}" || status=$?
+	fi
+	if [[ $opt_keep_log ]]; then
+		cp "$work/log" "$opt_keep_log" || say "cannot write '$opt_keep_log'"
+	fi
+	boot_judge "$status"
+}
+
+# boot_once QEMU_ARGUMENT...: one attempt; returns QEMU's status.
+boot_once() {
+	local port guest followers=() status=0
+
+	for port in out err status log; do
+		: >"$work/$port"
+	done
 	# timeout(1) passes our signals on to QEMU, and sends KILL if TERM was not enough.
-	local guest followers=() status=0
-	tied timeout --kill-after=5 "$opt_timeout" setpriv --pdeathsig KILL -- "${qemu[@]}" "${args[@]}" \
+	tied timeout --kill-after=5 "$opt_timeout" setpriv --pdeathsig KILL -- "${qemu[@]}" "$@" \
 		</dev/null >"$work/qemu.log" 2>&1 &
 	guest=$!
 	boot_follow "$work/out" "$guest" &
@@ -145,10 +162,13 @@ boot() {
 	wait "$guest" || status=$?
 	# They end by themselves, with all that was written.
 	wait "${followers[@]}" || true
-	if [[ $opt_keep_log ]]; then
-		cp "$work/log" "$opt_keep_log" || say "cannot write '$opt_keep_log'"
-	fi
-	boot_judge "$status"
+	return "$status"
+}
+
+# boot_stillborn QEMU_STATUS: did the guest end before its kernel came to our first program? Emulated machines were seen to,
+# among others while they looked at their PCI bus; it says nothing of what is to be run. (A virtiofsd serves one guest.)
+boot_stillborn() {
+	[[ $1 == 0 && ! $opt_share ]] && ! grep -F 'Run /init as init process' "$work/log" >/dev/null
 }
 
 # boot_follow FILE PID: copies FILE to stdout as it grows, until PID has ended.
