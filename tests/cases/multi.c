@@ -239,7 +239,7 @@ CASE(multi_bad_calls, "what upstream refuses is refused alike")
 	REQUIRE(page != MAP_FAILED);
 	CHECK_EQ(try_multi(r.prog_fd, NULL, 3, 0), -EINVAL);
 	CHECK_EQ(try_multi(r.prog_fd, t, 0, 0), -EINVAL);
-	CHECK_EQ(try_multi(r.prog_fd, t, 3, 1U << 1), -EINVAL);
+	CHECK_EQ(try_multi(r.prog_fd, t, 3, 1U << 2), -EINVAL);
 	CHECK_EQ(try_multi(r.prog_fd, t, FSESSION_MAX_TARGETS + 1, 0), -E2BIG);
 	CHECK_EQ(try_multi(r.prog_fd, t, -1U, 0), -E2BIG);
 	CHECK_EQ(try_multi(r.prog_fd, (void *)8, 3, 0), -EFAULT);

@@ -20,11 +20,11 @@ struct sleepable_case {
 	int prog_fd;
 };
 
-static struct sleepable_case sleepable_load(bool both)
+static struct sleepable_case load_named(const char *name, bool both)
 {
 	struct sleepable_case c = { .obj = open_object("sleepable") };
 
-	want(c.obj, "sleeps", NULL);
+	want(c.obj, name, NULL);
 	if (both)
 		want(c.obj, "does_not", NULL);
 	if (!kernel_is_at_least(6, 12)) {
@@ -34,8 +34,13 @@ static struct sleepable_case sleepable_load(bool both)
 	load(c.obj);
 	c.s = bss(c.obj, sizeof(*c.s));
 	c.s->only_tgid = getpid();
-	c.prog_fd = prog_fd(c.obj, "sleeps");
+	c.prog_fd = prog_fd(c.obj, name);
 	return c;
+}
+
+static struct sleepable_case sleepable_load(bool both)
+{
+	return load_named("sleeps", both);
 }
 
 CASE(sleepable_runs, "a sleepable program runs at entry and exit, and copies")
@@ -68,7 +73,7 @@ CASE(sleepable_runs, "a sleepable program runs at entry and exit, and copies")
 
 CASE(sleepable_multi, "on many: its own function and system calls, no others")
 {
-	struct sleepable_case c = sleepable_load(false);
+	struct sleepable_case c = load_named("anywhere", false);
 	struct fsession_target_desc t[] = {
 		kernel_target("bpf_fentry_test1", 0),
 		kernel_target(SYSCALL("sysinfo"), 0),
@@ -90,6 +95,8 @@ CASE(sleepable_multi, "on many: its own function and system calls, no others")
 	CHECK_EQ(t[2].status, -EINVAL);
 	CHECK_EQ(t[2].reason, FSESSION_REASON_SLEEPABLE);
 
+	t[2].status = 0;
+	t[2].reason = 0;
 	multi.reason = 0;
 	multi.count = 2;
 	fd = try_ioctl(device(), FSESSION_IOC_ATTACH_MULTI, &multi);

@@ -48,6 +48,15 @@ int BPF_PROG(sleeps, int a, int ret)
 	return 0;
 }
 
+/* Reads nothing of its context by itself. */
+SEC("fsession.s/bpf_fentry_test1")
+int anywhere(void *ctx)
+{
+	if (!for_others())
+		sleepable.runs[bpf_session_is_return(ctx)]++;
+	return 0;
+}
+
 SEC("fsession/bpf_fentry_test1")
 int BPF_PROG(does_not, int a, int ret)
 {
