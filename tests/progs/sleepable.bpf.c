@@ -52,8 +52,12 @@ int BPF_PROG(sleeps, int a, int ret)
 SEC("fsession.s/bpf_fentry_test1")
 int anywhere(void *ctx)
 {
-	if (!for_others())
-		sleepable.runs[bpf_session_is_return(ctx)]++;
+	if (for_others())
+		return 0;
+	if (bpf_session_is_return(ctx))
+		sleepable.runs[1]++;
+	else
+		sleepable.runs[0]++;
 	return 0;
 }
 
