@@ -19,6 +19,7 @@
 #include <linux/kobject.h>
 #include <linux/module.h>
 #include <linux/sched.h>
+#include <linux/sched/task_stack.h>
 
 #include "btf.h"
 #include "fsession.h"
@@ -72,6 +73,19 @@ static __always_inline bool prog_has_ip(const struct bpf_prog *prog,
 }
 
 /*
+ * Is @frame further up on the stack that we run on? The task's has known bounds.
+ * Of an interrupt's, x86 lets it begin at any page, so that no mask finds them; but
+ * no call is deeper than a stack is long.
+ */
+static __always_inline bool on_our_stack(struct fsession_frame *frame)
+{
+	unsigned long sp = current_stack_pointer;
+
+	return object_is_on_stack(frame) == object_is_on_stack((void *)sp) &&
+	       (unsigned long)frame - sp < THREAD_SIZE;
+}
+
+/*
  * The frame of the program that calls from @ip, or NULL. bpf_ctx may be anything
  * that some program runner keeps there; it always lies on a kernel stack with
  * more above it than a frame is long, so that looking for a guard is safe. A
@@ -88,7 +102,7 @@ static __always_inline struct fsession_frame *caller_frame(unsigned long ip)
 	if (!ctx)
 		return NULL;
 	frame = container_of(ctx, struct fsession_frame, run.run_ctx);
-	if (((unsigned long)frame ^ current_stack_pointer) >= THREAD_SIZE)
+	if (!on_our_stack(frame))
 		return NULL;
 	if (!fsession_guard_ok(frame))
 		return NULL;

@@ -33,6 +33,41 @@ CASE(nested_many_sessions, "18 sessions on a function that calls itself")
 	recording_end(&r);
 }
 
+/*
+ * An interrupt stack may begin at any page, so that a call and its program can be
+ * on both sides of any boundary: at some depth they are.
+ */
+static void check_deep(unsigned int context)
+{
+	struct recording r = recording_start("count", NESTED);
+	struct fsession_tm_call call = tm_prepare(NESTED, 20);
+	int cpu, cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	call.context = context;
+	call.args[0] = 24;
+	for (cpu = 0; cpu < cpus; cpu++) {
+		cpu_set_t set;
+
+		CPU_ZERO(&set);
+		CPU_SET(cpu, &set);
+		SYS(sched_setaffinity(0, sizeof(set), &set));
+		tm_call(&call);
+	}
+	check_recorded(r.rec, cpus * 20 * 25);
+	CHECK_BOOKS(info(r.fd), cpus * 20 * 25, cpus * 20 * 25, cpus * 20 * 25);
+	recording_end(&r);
+}
+
+CASE(nested_in_softirq, "deep in the stack of soft interrupts, on each CPU")
+{
+	check_deep(FSESSION_TM_SOFTIRQ);
+}
+
+CASE(nested_in_hardirq, "deep in the stack of hard interrupts, on each CPU")
+{
+	check_deep(FSESSION_TM_HARDIRQ);
+}
+
 static volatile bool stop;
 
 static void *nest(void *calls)
