@@ -137,7 +137,9 @@ static unsigned int lookup(const struct symbols *s, const char *name,
 static bool sleeps_for_ever(const char *name)
 {
 	return strstr(name, "schedule") || strstr(name, "kthread") ||
-	       strstr(name, "worker_thread") || strstr(name, "wait_work");
+	       strstr(name, "worker_thread") || strstr(name, "wait_work") ||
+	       /* A function from 6.6 on, and all that a thread does is in it. */
+	       !strcmp(name, "ret_from_fork");
 }
 
 static int compare_addrs(const void *a, const void *b)

@@ -77,6 +77,15 @@ void workload_start(void)
 	REQUIRE(shared != MAP_FAILED);
 	for (i = 0; i < ARRAY_SIZE(parts); i++)
 		pids[i] = ktest_fork(run_part, (void *)&parts[i]);
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		uint64_t end = ktest_ms() + 1000 * PATIENCE_S;
+
+		while (!*(volatile long *)&shared->rounds[i]) {
+			if (ktest_ms() > end)
+				FAIL("'%s' does not begin", parts[i].name);
+			usleep(10000);
+		}
+	}
 }
 
 void workload_end(void)

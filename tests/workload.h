@@ -6,7 +6,11 @@
 #ifndef WORKLOAD_H
 #define WORKLOAD_H
 
-/* Begins it. Each part is a process, or some; none has descriptors of ours. */
+/*
+ * Begins it, and returns when all parts are at work: what lives as long as the
+ * load, such as the kernel's threads for a file system, is there then. Each part is
+ * a process, or some; none has descriptors of ours.
+ */
 void workload_start(void);
 
 /*

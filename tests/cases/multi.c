@@ -957,6 +957,31 @@ static void count_reasons(const desc_t *t, unsigned int n)
 	}
 }
 
+static void wait_given_back(void)
+{
+	uint64_t start = ktest_ms();
+
+	while (functions_enabled()) {
+		if (ktest_ms() - start > 300000)
+			FAIL("functions are not given back");
+		usleep(10000);
+	}
+	ktest_diag("functions given back after %llu ms",
+		   (unsigned long long)(ktest_ms() - start));
+}
+
+/* Who is in a call that a session waits for? */
+static void show_inside(void)
+{
+	static const char command[] =
+		"for p in $(grep -l fsession_ /proc/[0-9]*/stack 2>/dev/null); do "
+		"echo \"# $p: $(cat ${p%/stack}/comm)\"; sed 's/^/#   /' $p; done";
+
+	fflush(stdout);
+	if (system(command))
+		ktest_diag("no stacks");
+}
+
 /*
  * Nothing is left of what was detached. The system calls that wait here were
  * traced when they began; each waits for itself.
@@ -965,16 +990,11 @@ static void wait_gone(void)
 {
 	uint64_t start = ktest_ms();
 
-	while (functions_enabled()) {
-		if (ktest_ms() - start > 100000)
-			FAIL("functions are not given back");
-		usleep(10000);
-	}
-	ktest_diag("functions given back after %llu ms",
-		   (unsigned long long)(ktest_ms() - start));
 	while (try_drain(50, NULL)) {
-		if (ktest_ms() - start > 200000)
-			FAIL("sessions do not go");
+		if (ktest_ms() - start < 100000)
+			continue;
+		show_inside();
+		FAIL("sessions do not go");
 	}
 	ktest_diag("gone after %llu ms",
 		   (unsigned long long)(ktest_ms() - start));
@@ -1004,7 +1024,6 @@ CASE(multi_everything, "all functions that can be attached to, under load",
 	CHECK_OP(found, >, 15);
 
 	workload_start();
-	sleep(1);
 	/* Some come to a function before the session on all, some after. */
 	for (i = 0; i < found; i += 2)
 		single_start(&singles[i], &count);
@@ -1033,8 +1052,9 @@ CASE(multi_everything, "all functions that can be attached to, under load",
 		if (i % 3)
 			single_end(&singles[i]);
 	}
-	wait_gone();
+	wait_given_back();
 	workload_end();
+	wait_gone();
 	CHECK_EQ(count.rec->dirty_cookies, 0);
 	CHECK_EQ(count.rec->wrong_cookies, 0);
 	CHECK_OP(count.rec->at[0].runs, >=, count.rec->at[1].runs);
