@@ -189,9 +189,12 @@ static struct fsession_link *attach_one(int prog_fd, const char *object,
 /* What messages about attaching @prog speak of. */
 const char *fsession__prog_object(const struct bpf_program *prog)
 {
-	const char *target = fsession_program__is_session(prog)
-				     ? fsession__section_target(prog)
-				     : NULL;
+	const char *target = NULL;
+
+	/* Of many, the functions may be others than the section's. */
+	if (fsession_program__is_session(prog) &&
+	    !fsession_program__is_multi(prog))
+		target = fsession__section_target(prog);
 
 	return target ? target : bpf_program__name(prog);
 }
