@@ -334,10 +334,21 @@ fsession_program__set_targets(struct bpf_program *prog,
 	const char *name;
 	int fd, btf_fd;
 
-	if (!targets || !section || !(section->flags & MULTI) ||
-	    bpf_program__fd(prog) >= 0)
+	if (!prog || !targets)
 		return fsession__err(-EINVAL);
 	name = bpf_program__name(prog);
+	if (!section || !(section->flags & MULTI)) {
+		pr_fail("load", name, -EINVAL,
+			"its section, \"%s\", is not for many functions",
+			bpf_program__section_name(prog));
+		pr_hint("write SEC(\"fsession.multi\") or SEC(\"fsession.multi/PATTERN\")");
+		return fsession__err(-EINVAL);
+	}
+	if (bpf_program__fd(prog) >= 0) {
+		pr_fail("load", name, -EINVAL, "it is loaded already");
+		pr_hint("call fsession_program__set_targets() before bpf_object__load()");
+		return fsession__err(-EINVAL);
+	}
 	fd = fsession__targets_locate(targets, "load", name);
 	if (!fd)
 		fd = fsession__targets_pick(targets, name,
