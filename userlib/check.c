@@ -295,15 +295,21 @@ LIBFSESSION_API int fsession_targets__check(struct fsession_targets *set,
 	const char *object = prog ? bpf_program__name(prog) : "functions";
 	int err, backend;
 
-	if (!set || (prog && bpf_program__fd(prog) < 0))
+	if (!set)
 		return fsession__err(-EINVAL);
+	if (prog && bpf_program__fd(prog) < 0) {
+		pr_fail("check", object, -EINVAL, "the program is not loaded");
+		return fsession__err(-EINVAL);
+	}
 	if (prog)
 		backend = fsession__prog_backend(prog);
 	else
 		backend = fsession__multi_backend("check", object);
 	if (backend < 0)
 		return fsession__err(backend);
-	err = fsession__targets_locate(set, "check", object);
+	err = prog ? fsession__check_module("check", object, prog, set) : 0;
+	if (!err)
+		err = fsession__targets_locate(set, "check", object);
 	if (err)
 		return fsession__err(err);
 	if (backend == FSESSION_BACKEND_NATIVE)

@@ -253,15 +253,16 @@ static int check_which(const char *object, const char *pattern,
 }
 
 /* A program is for functions of the BTF that it was loaded for. */
-static int check_module(const struct bpf_program *prog, const char *object,
-			const struct fsession_targets *set)
+int fsession__check_module(const char *verb, const char *object,
+			   const struct bpf_program *prog,
+			   const struct fsession_targets *set)
 {
 	char module[64];
 
 	if (fsession__prog_module(prog, module, sizeof(module)) ||
 	    !strcmp(module, set->module ? set->module : ""))
 		return 0;
-	pr_fail("attach", object, -EINVAL,
+	pr_fail(verb, object, -EINVAL,
 		"it was loaded for functions of %s%s, and these are of %s%s",
 		module[0] ? "module " : "the kernel proper", module,
 		set->module ? "module " : "the kernel proper",
@@ -274,7 +275,7 @@ static struct fsession_link *attach(const struct bpf_program *prog, int backend,
 				    struct fsession_targets *set, bool skip)
 {
 	const char *object = fsession__prog_object(prog);
-	int fd = check_module(prog, object, set);
+	int fd = fsession__check_module("attach", object, prog, set);
 
 	if (!fd)
 		fd = attach_targets(bpf_program__fd(prog), object, backend, set,

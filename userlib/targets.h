@@ -53,6 +53,9 @@ int fsession__targets_pick(struct fsession_targets *set, const char *object,
 			   int *btf_fd);
 
 /* multi.c */
+int fsession__check_module(const char *verb, const char *object,
+			   const struct bpf_program *prog,
+			   const struct fsession_targets *set);
 int fsession__multi_ioctl(const char *verb, const char *object, int prog_fd,
 			  struct fsession_targets *set, unsigned int flags);
 
