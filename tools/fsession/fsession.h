@@ -51,15 +51,16 @@ struct selection {
 	size_t pattern_cnt;
 	size_t file_cnt;
 	size_t excluded_cnt;
+	char *module; /* whose functions they are; NULL: the kernel's */
 };
 
 /* Room for @max of each. */
 int selection_init(struct selection *s, int max);
 void selection_fini(struct selection *s);
 bool selection_any(const struct selection *s);
-struct fsession_targets *selection_make(const struct selection *s);
-int targets_list(struct fsession_targets *set, const struct bpf_program *prog,
-		 bool json);
+struct fsession_targets *selection_make(struct selection *s);
+int targets_list(struct fsession_targets *set, const char *module,
+		 const struct bpf_program *prog, bool json);
 
 /* json.c: JSON on one line. A @key is NULL inside an array and at the top. */
 struct json {

@@ -253,8 +253,12 @@ static struct fsession_link *attach_multi(const struct run *r,
 	LIBBPF_OPTS(fsession_multi_opts, opts, .targets = r->targets,
 		    .flags = r->skip ? FSESSION_ATTACH_SKIP : 0);
 
-	if (!r->targets && !pattern)
-		return fsession_program__attach(prog, NULL); /* says why not */
+	if (!r->targets && !pattern) {
+		fsession_program__attach(prog, NULL); /* says why not */
+		hint("or say which: --on PATTERN");
+		errno = EINVAL;
+		return NULL;
+	}
 	progress_start("attaching %s", bpf_program__name(prog));
 	return fsession_program__attach_multi(
 		prog, r->targets ? NULL : pattern + 1, &opts);
@@ -311,23 +315,28 @@ static int dry_run(struct run *r)
 		const struct bpf_program *prog = r->sessions[i].prog;
 		const char *pattern =
 			strchr(bpf_program__section_name(prog), '/');
+		struct selection s = { .patterns = &pattern, .pattern_cnt = 1 };
 		struct fsession_targets *set = r->targets;
 
 		if (!fsession_program__is_multi(prog))
 			continue;
 		if (!set && pattern) {
-			struct selection s = { .patterns = &pattern,
-					       .pattern_cnt = 1 };
-
 			pattern++;
 			set = selection_make(&s);
+		}
+		if (!set && !pattern) {
+			say("program '%s': its section names no functions",
+			    bpf_program__name(prog));
+			hint("say which: --on PATTERN");
 		}
 		if (!set)
 			return -EINVAL;
 		say("program %s:", bpf_program__name(prog));
-		n = targets_list(set, prog, r->json);
+		n = targets_list(set, r->targets ? r->on.module : s.module,
+				 prog, r->json);
 		if (set != r->targets)
 			fsession_targets__free(set);
+		free(s.module);
 		if (n < 0)
 			return n;
 	}

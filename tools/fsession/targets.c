@@ -23,6 +23,7 @@ void selection_fini(struct selection *s)
 	free(s->patterns);
 	free(s->files);
 	free(s->excluded);
+	free(s->module);
 }
 
 bool selection_any(const struct selection *s)
@@ -38,10 +39,31 @@ static char *module_of(const char *pattern)
 	return colon ? strndup(pattern, colon - pattern) : NULL;
 }
 
+/*
+ * Standard input is read twice, so it has to be a file. Returns where that can be
+ * opened, valid until called again, or "-".
+ */
+static const char *keep_stdin(void)
+{
+	static char path[32];
+	FILE *f = tmpfile();
+	char buf[4096];
+	size_t n;
+
+	if (!f)
+		return "-";
+	while ((n = fread(buf, 1, sizeof(buf), stdin)) > 0)
+		fwrite(buf, 1, n, f);
+	if (fflush(f) == EOF || ferror(stdin))
+		say("not all of standard input could be kept");
+	snprintf(path, sizeof(path), "/dev/fd/%d", fileno(f));
+	return path;
+}
+
 /* The module of the first line of @path that names something. */
 static char *module_of_file(const char *path)
 {
-	FILE *f = strcmp(path, "-") ? fopen(path, "re") : NULL;
+	FILE *f = fopen(path, "re");
 	char *line = NULL, *module = NULL;
 	size_t size = 0;
 
@@ -61,17 +83,19 @@ static char *module_of_file(const char *path)
 }
 
 /* The set that is meant; NULL, said, on failure. */
-struct fsession_targets *selection_make(const struct selection *s)
+struct fsession_targets *selection_make(struct selection *s)
 {
 	struct fsession_targets *set;
-	char *module;
 	int err = 0;
 	size_t i;
 
-	module = s->pattern_cnt ? module_of(s->patterns[0])
-				: module_of_file(s->files[0]);
-	set = fsession_targets__new(module);
-	free(module);
+	for (i = 0; i < s->file_cnt; i++) {
+		if (!strcmp(s->files[i], "-"))
+			s->files[i] = keep_stdin();
+	}
+	s->module = s->pattern_cnt ? module_of(s->patterns[0])
+				   : module_of_file(s->files[0]);
+	set = fsession_targets__new(s->module);
 	for (i = 0; set && err >= 0 && i < s->pattern_cnt; i++)
 		err = fsession_targets__add(set, s->patterns[i]);
 	for (i = 0; set && err >= 0 && i < s->file_cnt; i++)
@@ -91,17 +115,21 @@ struct fsession_targets *selection_make(const struct selection *s)
 	return NULL;
 }
 
-static void list_text(const struct fsession_targets *set)
+/* As --from takes it. */
+static void list_text(const struct fsession_targets *set, const char *module)
 {
+	const char *colon = module ? ":" : "";
 	const struct fsession_target *t;
 	size_t i;
 
+	if (!module)
+		module = "";
 	for (i = 0; (t = fsession_targets__at(set, i)); i++) {
 		if (t->status)
-			printf("# %s: %s: %s\n", t->name, strerror(-t->status),
-			       t->why);
+			printf("# %s%s%s: %s: %s\n", module, colon, t->name,
+			       strerror(-t->status), t->why);
 		else
-			printf("%s\n", t->name);
+			printf("%s%s%s\n", module, colon, t->name);
 	}
 }
 
@@ -129,11 +157,12 @@ static void list_json(const struct fsession_targets *set)
 }
 
 /*
- * Says which functions of @set could be attached to, by @prog unless that is NULL.
+ * Says which functions of @set, those of @module, could be attached to, by @prog
+ * unless that is NULL.
  * Returns how many, or a negative errno.
  */
-int targets_list(struct fsession_targets *set, const struct bpf_program *prog,
-		 bool json)
+int targets_list(struct fsession_targets *set, const char *module,
+		 const struct bpf_program *prog, bool json)
 {
 	size_t cnt = fsession_targets__cnt(set);
 	int n;
@@ -146,7 +175,7 @@ int targets_list(struct fsession_targets *set, const struct bpf_program *prog,
 	if (json)
 		list_json(set);
 	else
-		list_text(set);
+		list_text(set, module);
 	say("%d of %zu function%s can be attached to", n, cnt,
 	    cnt == 1 ? "" : "s");
 	return n;
@@ -203,7 +232,7 @@ int cmd_list(int argc, char **argv)
 
 	set = selection_make(&s);
 	if (set)
-		n = targets_list(set, NULL, json);
+		n = targets_list(set, s.module, NULL, json);
 out:
 	fsession_targets__free(set);
 	selection_fini(&s);
