@@ -10,6 +10,7 @@
 char LICENSE[] SEC("license") = "GPL";
 
 struct glob_counts of_module, of_kernel, of_any, of_typed;
+struct glob_number of_number[GLOB_NUMBERS];
 
 static __always_inline void count(void *ctx, struct glob_counts *c)
 {
@@ -54,5 +55,28 @@ int on_typed(__u64 *ctx)
 {
 	if (!bpf_session_is_return(ctx))
 		__sync_fetch_and_add(&of_typed.attach_cookies, ctx[0]);
+	return 0;
+}
+
+/* Knows the function by its attach cookie. */
+SEC("fsession.multi")
+int by_number(void *ctx)
+{
+	__u64 number = bpf_get_attach_cookie(ctx), ip = bpf_get_func_ip(ctx);
+	struct glob_number *one = &of_number[number & (GLOB_NUMBERS - 1)];
+	__u64 value = 0;
+
+	if (one->ip && one->ip != ip)
+		__sync_fetch_and_add(&one->wrong, 1);
+	one->ip = ip;
+	if (bpf_session_is_return(ctx)) {
+		__sync_fetch_and_add(&one->runs[1], 1);
+		bpf_get_func_ret(ctx, &value);
+		one->ret = value;
+	} else {
+		__sync_fetch_and_add(&one->runs[0], 1);
+		bpf_get_func_arg(ctx, 0, &value);
+		one->arg = value;
+	}
 	return 0;
 }

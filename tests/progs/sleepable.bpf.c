@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A program that may sleep, and one on the same function that may not. */
+/* Programs that may sleep, and one on the same function that may not. */
 #include <fsession/fsession.bpf.h>
 
 #include "sleepable.h"
@@ -78,5 +78,15 @@ int BPF_PROG(does_not, int a, int ret)
 		*cookie = 0xc0ffee;
 		sleepable.others[0]++;
 	}
+	return 0;
+}
+
+/* For many functions. */
+SEC("fsession.multi.s")
+int on_many(void *ctx)
+{
+	if (for_others())
+		return 0;
+	sleepable.runs[bpf_session_is_return(ctx)]++;
 	return 0;
 }
