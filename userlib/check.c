@@ -52,6 +52,14 @@ static struct func *listed(const struct fsession_targets *set, char *line,
 	return fsession__targets_find(set, line, end);
 }
 
+/* From Linux 6.19 on, a trampoline that is jumped to is "direct(jmp)-->". */
+static const char *direct_call(const char *line)
+{
+	const char *direct = strstr(line, "direct-->");
+
+	return direct ? direct : strstr(line, "direct(jmp)-->");
+}
+
 /*
  * Refuses members whose direct call another user has. A line that begins with a
  * blank belongs to the function of the one before.
@@ -60,13 +68,14 @@ static void refuse_busy(struct fsession_targets *set)
 {
 	FILE *file = open_tracefs("enabled_functions");
 	struct func *first = NULL, *end = NULL, *f;
-	char *line = NULL, *direct;
+	const char *direct;
+	char *line = NULL;
 	size_t size = 0;
 
 	if (!file)
 		return;
 	while (getline(&line, &size, file) > 0) {
-		direct = strstr(line, "direct-->");
+		direct = direct_call(line);
 		if (line[0] != '\t' && line[0] != ' ')
 			first = listed(set, line, &end);
 		if (!direct || strstr(direct, "[fsession]"))
@@ -206,6 +215,7 @@ int fsession__targets_pick(struct fsession_targets *set, const char *object,
 			   bool sleepable, const struct func **pick,
 			   int *btf_fd)
 {
+	const char *first = "";
 	size_t i, tried = 0;
 	int fd = -ESRCH;
 
@@ -226,7 +236,8 @@ int fsession__targets_pick(struct fsession_targets *set, const char *object,
 		     btf__find_by_name_kind(set->base, set->at[i]->t.name,
 					    BTF_KIND_FUNC) > 0))
 			continue;
-		tried++;
+		if (!tried++)
+			first = set->at[i]->t.name;
 		fd = load_nothing(set->at[i]->t.btf_id, *btf_fd, sleepable);
 		*pick = set->at[i];
 		if (fd >= 0)
@@ -240,12 +251,12 @@ int fsession__targets_pick(struct fsession_targets *set, const char *object,
 		fsession__explain_eperm("load", object, fd);
 	else if (sleepable)
 		pr_fail("load", object, fd,
-			"this kernel's verifier takes a sleepable program for none of %zu functions",
-			tried);
+			"this kernel's verifier takes a sleepable program for none of %zu functions, '%s' first",
+			tried, first);
 	else
 		pr_fail("load", object, fd,
-			"this kernel's verifier takes a program for none of %zu functions",
-			tried);
+			"this kernel's verifier takes a program for none of %zu functions, '%s' first",
+			tried, first);
 	return fd;
 }
 
