@@ -186,6 +186,22 @@ static void show_lines(struct run *r)
 		fflush(stdout);
 }
 
+/*
+ * Does the section say what the program is written for, and is that of the BTF of
+ * what was selected? Then it is verified for that: it may read its context.
+ */
+static bool section_serves(const struct bpf_program *prog, const char *module)
+{
+	const char *pattern = strchr(bpf_program__section_name(prog), '/');
+	size_t len = module ? strlen(module) : 0;
+
+	if (!pattern)
+		return false;
+	if (!module)
+		return !strchr(pattern, ':');
+	return !strncmp(pattern + 1, module, len) && pattern[1 + len] == ':';
+}
+
 /* The functions that options name, if they do, are those of all such programs. */
 static int select_targets(struct run *r)
 {
@@ -206,7 +222,8 @@ static int select_targets(struct run *r)
 	if (!r->targets)
 		return -errno;
 	for (i = 0; i < r->session_cnt; i++) {
-		if (!fsession_program__is_multi(r->sessions[i].prog))
+		if (!fsession_program__is_multi(r->sessions[i].prog) ||
+		    section_serves(r->sessions[i].prog, r->on.module))
 			continue;
 		err = fsession_program__set_targets(
 			(struct bpf_program *)r->sessions[i].prog, r->targets);
