@@ -310,8 +310,10 @@ static int attach(struct run *r)
 	child_interruptible(&r->child);
 	err = attach_programs(r);
 	child_uninterruptible(&r->child);
-	if (!err && r->child.interrupted)
+	if (!err && r->child.interrupted) {
+		say("interrupted; what was attached is detached");
 		err = -EINTR;
+	}
 	if (err)
 		return err;
 	if (verbose)
