@@ -52,10 +52,12 @@ fsession_frame_next(unsigned long *from, unsigned long end)
 static __no_sanitize_address notrace void abandon(struct fsession_frame *frame)
 {
 	const struct fsession_list *list = frame->list;
-	u64 ran = frame->ran;
+	u64 ran = 1;
 	u32 i;
 
-	frame->list = NULL;
+	if (!(fsession_guard_run(frame) & FSESSION_SOLO))
+		ran = frame->ran;
+	frame->list = &fsession_no_list;
 	frame->guard = 0;
 	for (i = 0; i < list->n; i++) {
 		struct fsession_session *s = list->session[i];

@@ -110,12 +110,17 @@ static inline int fsession_direct_modify(struct ftrace_ops *ops,
  * be looked at in line. It may be asked with preemption on: where that is so, RCU
  * watches.
  */
+#if defined(CONFIG_CONTEXT_TRACKING_IDLE) && defined(RCU_DYNTICKS_IDX)
+#define FSESSION_RCU_WATCHING	RCU_DYNTICKS_IDX
+#elif defined(CONFIG_CONTEXT_TRACKING_IDLE) && defined(CT_RCU_WATCHING)
+#define FSESSION_RCU_WATCHING	CT_RCU_WATCHING
+#endif
+
 static __always_inline bool fsession_rcu_watching(void)
 {
-#if defined(CONFIG_CONTEXT_TRACKING_IDLE) && defined(RCU_DYNTICKS_IDX)
-	return this_cpu_read(context_tracking.state.counter) & RCU_DYNTICKS_IDX;
-#elif defined(CONFIG_CONTEXT_TRACKING_IDLE) && defined(CT_RCU_WATCHING)
-	return this_cpu_read(context_tracking.state.counter) & CT_RCU_WATCHING;
+#ifdef FSESSION_RCU_WATCHING
+	return this_cpu_read(context_tracking.state.counter) &
+	       FSESSION_RCU_WATCHING;
 #else
 	return rcu_is_watching();
 #endif

@@ -70,7 +70,16 @@ struct fsession_flight {
  * each other, and when they meet the list is freed.
  */
 struct fsession_list {
+	/*
+	 * What the stub runs the program of a solo list by; of any other list
+	 * @active is &fsession_busy, and most of the rest means nothing.
+	 */
+	int __percpu *active;		/* bpf_prog.active, if the stub may */
 	struct fsession_flight __percpu *flight;
+	unsigned long guard;		/* of a frame at 0 */
+	unsigned long func;		/* bpf_prog.bpf_func */
+	u64 attach_cookie;
+	unsigned long jited_len;
 	/*
 	 * Stack below the frame, in bytes, from rsp up: copies of stack-passed
 	 * arguments for f, the context if it is wide, cookies if they are not
@@ -106,24 +115,25 @@ struct fsession_layout {
 
 /*
  * A traced function. Published in the site table under the return address that
- * its call to the stub pushes. @list is NULL while nobody is on it. Its size is
- * a budget, see above.
+ * its call to the stub pushes. @list is &fsession_no_list while nobody is on it.
+ * Its size is a budget, see above.
  */
 struct fsession_site {
 	const struct fsession_list *list;
-	unsigned long body;		/* the key: return address of the call */
+	unsigned long func;		/* the symbol, before any ENDBR */
 	struct fsession_reg *reg;
-	u16 layout;			/* number of a wide one, or 0 */
+	u32 key;			/* low half of body, enough on x86 */
+	u16 layout : 15;		/* number of a wide one, or 0 */
+	u16 refused : 1;		/* by ftrace: was never armed */
 	u8 nr;				/* argument words */
 	u8 offset;			/* of body in the function */
-	bool refused;			/* by ftrace: was never armed */
 };
 
-/* The symbol, before any ENDBR. */
+/* The key: return address of the call. */
 static __always_inline unsigned long
-fsession_site_func(const struct fsession_site *site)
+fsession_site_body(const struct fsession_site *site)
 {
-	return site->body - site->offset;
+	return site->func + site->offset;
 }
 
 enum fsession_reg_state {
@@ -156,10 +166,11 @@ struct fsession_reg {
 struct fsession_table {
 	u32 shift;
 	u32 mask;
+	u32 bytes;		/* the mask for offsets of slots */
 	u32 used;		/* slots not empty */
 	u32 live;		/* slots with a site */
 	struct rcu_head rcu;
-	struct fsession_site *slot[];
+	struct fsession_site *slot[];	/* an empty one: &fsession_no_site */
 };
 
 /* Corrections to what a session's lists say, off the common path. Per CPU. */
@@ -232,6 +243,13 @@ struct fsession_session {
 	struct fsession_books folded;	/* of lists that are gone */
 
 	atomic64_t abandoned;
+
+	/*
+	 * The list that has this session only, for sites without a shape, of which
+	 * there is never more than one: here, where detach finds it without a lock.
+	 * Retired, it may become current again.
+	 */
+	struct fsession_list solo;
 };
 
 /* One target of an attach that is on its way. */
@@ -275,6 +293,7 @@ long fsession_enter_shared(struct fsession_frame *frame, void *extra,
 /* For each shared stub the key of its site: what frame->body would be. */
 extern unsigned long fsession_shared_body[FSESSION_SHARED_STUBS];
 void fsession_exit(struct fsession_frame *frame);
+void fsession_resched(void);
 extern unsigned long fsession_guard_key;
 
 static __always_inline u64 *fsession_ctx(struct fsession_frame *frame,
@@ -290,30 +309,45 @@ static __always_inline u64 *fsession_cookies(struct fsession_frame *frame,
 }
 
 /*
- * A frame's guard is the key ^ its own address ^ its list ^ which run it is in.
+ * A frame's guard is the key ^ its own address ^ its list ^ what is being run, an
+ * enum fsession_run. Its address is that of its run context.
  * No other word of memory is likely to be that; a stale frame has none; and of a
  * frame that was written over, guard and list do not fit unless both are whole.
  */
-enum fsession_run { FSESSION_ENTRY = 0, FSESSION_EXIT = 1 };
+enum fsession_run {
+	FSESSION_ENTRY = 0,
+	FSESSION_EXIT = 1,
+	FSESSION_SOLO = 2,	/* or it: the stub runs the program */
+};
 
 static __always_inline unsigned long
 fsession_guard(const struct fsession_frame *frame,
 	       const struct fsession_list *list, enum fsession_run run)
 {
-	return fsession_guard_key ^ (unsigned long)frame ^
+	return fsession_guard_key ^ (unsigned long)&frame->run ^
 	       (unsigned long)list ^ run;
+}
+
+/* An enum fsession_run, or if the guard is none, any larger number. */
+static __always_inline unsigned long
+fsession_guard_run(const struct fsession_frame *frame)
+{
+	return READ_ONCE_NOCHECK(frame->guard) ^
+	       fsession_guard(frame, READ_ONCE_NOCHECK(frame->list),
+			      FSESSION_ENTRY);
 }
 
 /* @frame may be anything on a stack: no sanitizers. */
 static __always_inline bool
 fsession_guard_ok(const struct fsession_frame *frame)
 {
-	const struct fsession_list *list = READ_ONCE_NOCHECK(frame->list);
-	unsigned long guard = READ_ONCE_NOCHECK(frame->guard);
+	return fsession_guard_run(frame) <= (FSESSION_SOLO | FSESSION_EXIT);
+}
 
-	return list &&
-	       (guard ^ fsession_guard(frame, list, FSESSION_ENTRY)) <=
-		       FSESSION_EXIT;
+/* Where the stub keeps the cookie: a word of the run context that is its own. */
+static __always_inline u64 *fsession_solo_cookie(struct fsession_frame *frame)
+{
+	return (u64 *)&frame->run.saved_run_ctx;
 }
 
 /* kfunc.c */
@@ -384,7 +418,13 @@ static inline int fsession_refuse(struct fsession_target *t, int status,
 #define FSESSION_MAX_LAYOUTS	1024
 extern struct fsession_layout *fsession_layouts[FSESSION_MAX_LAYOUTS];
 
-/* list.c: with fsession_mutex held */
+/* list.c: with fsession_mutex held unless said otherwise */
+extern struct fsession_list fsession_no_list;
+DECLARE_PER_CPU(int, fsession_busy);
+int fsession_solo_init(struct fsession_session *s);	/* not held */
+void fsession_solo_free(struct fsession_session *s);	/* not held */
+void fsession_solo_start(struct fsession_session *s);	/* not held */
+void fsession_solo_stop(struct fsession_session *s);	/* not held */
 u16 fsession_layout_shape(u16 layout);
 struct fsession_list *fsession_list_get(const struct fsession_list *old,
 					struct fsession_session *add,
@@ -403,8 +443,9 @@ bool fsession_list_none(void);
 int fsession_site_init(void);
 void fsession_site_exit(void);	/* not held; nothing is attached */
 extern struct fsession_table *fsession_table;
+extern struct fsession_site fsession_no_site;
 
-/* Hot path, or with fsession_mutex held. */
+/* Hot path, or with fsession_mutex held. The stub has the same. */
 static __always_inline struct fsession_site *
 fsession_site_find(unsigned long body)
 {
@@ -412,11 +453,13 @@ fsession_site_find(unsigned long body)
 	struct fsession_site *site;
 	u32 i;
 
-	for (i = (body * GOLDEN_RATIO_64) >> table->shift;; i++) {
+	for (i = fsession_arch_hash(body, table->shift);; i++) {
 		/* Address dependency; pairs with table_insert(). */
 		site = READ_ONCE(table->slot[i & table->mask]);
-		if (!site || likely(site->body == body))
+		if (likely(fsession_site_body(site) == body))
 			return site;
+		if (site == &fsession_no_site)
+			return NULL;
 	}
 }
 

@@ -75,39 +75,76 @@ static __always_inline bool prog_has_ip(const struct bpf_prog *prog,
 /*
  * Is @frame further up on the stack that we run on? The task's has known bounds.
  * Of an interrupt's, x86 lets it begin at any page, so that no mask finds them; but
- * no call is deeper than a stack is long.
+ * no call is deeper than a stack is long. Of a frame that the stub lays for itself
+ * the lower part is not there: its run context is what is asked about.
  */
 static __always_inline bool on_our_stack(struct fsession_frame *frame)
 {
 	unsigned long sp = current_stack_pointer;
 
-	return object_is_on_stack(frame) == object_is_on_stack((void *)sp) &&
-	       (unsigned long)frame - sp < THREAD_SIZE;
+	return object_is_on_stack(&frame->run) ==
+		       object_is_on_stack((void *)sp) &&
+	       (unsigned long)&frame->run - sp < THREAD_SIZE;
 }
 
 /*
- * The frame of the program that calls from @ip, or NULL. bpf_ctx may be anything
- * that some program runner keeps there; it always lies on a kernel stack with
- * more above it than a frame is long, so that looking for a guard is safe. A
- * callback that interrupts a session's program finds that one's bpf_ctx, but
- * not on its own stack. A program that a session's program sets off, by way of
- * a tracepoint, finds it on its stack, but is not the one that the frame names.
+ * Is the program that calls from @ip, which is not in the main function of a
+ * program that the stub runs, the one that @frame is about?
  */
-static __always_inline struct fsession_frame *caller_frame(unsigned long ip)
+static noinline notrace __no_sanitize_address bool
+frame_is_callers(struct fsession_frame *frame, unsigned long ip)
+{
+	const struct bpf_prog *prog;
+
+	if (!on_our_stack(frame))
+		return false;
+	if (!fsession_guard_ok(frame))
+		return false;
+	if (fsession_guard_run(frame) & FSESSION_SOLO)
+		prog = READ_ONCE_NOCHECK(frame->list)->session[0]->held;
+	else
+		prog = READ_ONCE_NOCHECK(frame->prog);
+	return prog && prog_has_ip(prog, ip);
+}
+
+/*
+ * Looks for the frame of the program that calls from @ip, and says what is being
+ * run in it; NOT_OURS if there is none.
+ *
+ * bpf_ctx may be anything that some program runner keeps there; it always lies on
+ * a kernel stack with more above it than a frame is long, so that looking for a
+ * guard is safe. A callback that interrupts a session's program finds that one's
+ * bpf_ctx, but not on its own stack. A program that a session's program sets off,
+ * by way of a tracepoint, finds it on its stack, but is not the one that the frame
+ * names.
+ *
+ * The main function of a solo list's program is nobody's callback, and whoever
+ * runs it sets bpf_ctx, so for that the stack need not be asked for. No program is
+ * looked at, only numbers in the list, which is there as long as the frame is.
+ */
+#define NOT_OURS	(~0UL)
+
+static __always_inline unsigned long caller_run(struct fsession_frame **framep,
+						unsigned long ip)
 {
 	struct bpf_run_ctx *ctx = READ_ONCE(current->bpf_ctx);
-	const struct bpf_prog *prog;
+	const struct fsession_list *list;
 	struct fsession_frame *frame;
+	unsigned long run;
 
 	if (!ctx)
-		return NULL;
+		return NOT_OURS;
 	frame = container_of(ctx, struct fsession_frame, run.run_ctx);
-	if (!on_our_stack(frame))
-		return NULL;
-	if (!fsession_guard_ok(frame))
-		return NULL;
-	prog = READ_ONCE_NOCHECK(frame->prog);
-	return prog && prog_has_ip(prog, ip) ? frame : NULL;
+	*framep = frame;
+	list = READ_ONCE_NOCHECK(frame->list);
+	run = READ_ONCE_NOCHECK(frame->guard) ^
+	      fsession_guard(frame, list, FSESSION_ENTRY);
+	if (likely(run - FSESSION_SOLO <= FSESSION_EXIT &&
+		   ip - list->func < list->jited_len))
+		return run;
+	if (!frame_is_callers(frame, ip))
+		return NOT_OURS;
+	return fsession_guard_run(frame);
 }
 
 /*
@@ -118,11 +155,10 @@ unsigned long bpf_fsession_is_return(void);
 __used noinline notrace __no_sanitize_address unsigned long
 bpf_fsession_is_return(void)
 {
-	const struct fsession_frame *frame = caller_frame(_RET_IP_);
+	struct fsession_frame *frame;
+	unsigned long run = caller_run(&frame, _RET_IP_);
 
-	return frame && READ_ONCE_NOCHECK(frame->guard) ==
-				fsession_guard(frame, frame->list,
-					       FSESSION_EXIT);
+	return run != NOT_OURS && run & FSESSION_EXIT;
 }
 
 /*
@@ -133,11 +169,12 @@ u64 *bpf_fsession_cookie(const size_t rdwr_buf_size);
 __used noinline notrace __no_sanitize_address u64 *
 bpf_fsession_cookie(const size_t rdwr_buf_size)
 {
-	struct fsession_frame *frame = caller_frame(_RET_IP_);
+	struct fsession_frame *frame;
+	unsigned long run = caller_run(&frame, _RET_IP_);
 
-	if (!frame || rdwr_buf_size > sizeof(u64))
+	if (run == NOT_OURS || rdwr_buf_size > sizeof(u64))
 		return NULL;
-	return frame->slot;
+	return run & FSESSION_SOLO ? fsession_solo_cookie(frame) : frame->slot;
 }
 
 /*

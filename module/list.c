@@ -54,6 +54,93 @@ static void list_place(struct fsession_list *list)
 	list->extra = round_up(below, 16);
 }
 
+/* In the place of a program's count, and never 0: the stub leaves it to C. */
+DEFINE_PER_CPU(int, fsession_busy) = 1;
+
+/* A frame that was abandoned in its exit is counted out here. */
+static DEFINE_PER_CPU(struct fsession_flight, nowhere);
+
+/* Of sites that nobody is on, and of frames that are counted out. */
+struct fsession_list fsession_no_list = {
+	.active = &fsession_busy,
+	.flight = &nowhere,
+};
+
+int fsession_solo_init(struct fsession_session *s)
+{
+	struct fsession_list *list = &s->solo;
+
+	list->flight = alloc_percpu_gfp(struct fsession_flight,
+					GFP_KERNEL_ACCOUNT);
+	if (!list->flight)
+		return -ENOMEM;
+	list->active = &fsession_busy;
+	list->guard = fsession_guard_key ^ (unsigned long)list ^ FSESSION_SOLO;
+	list->func = (unsigned long)s->held->bpf_func;
+	list->jited_len = s->held->jited_len;
+	list->attach_cookie = s->attach_cookie;
+	list->mixed = s->sleepable;
+	list->n = 1;
+	list->session[0] = s;
+	INIT_LIST_HEAD(&list->node);
+	INIT_HLIST_NODE(&list->bucket);
+	list_place(list);
+	return 0;
+}
+
+void fsession_solo_free(struct fsession_session *s)
+{
+	free_percpu(s->solo.flight);
+}
+
+/*
+ * The stub runs the one program of a solo list by itself while @active is the
+ * program's own recursion count. That is so from the end of attach to detach, for
+ * programs about which there is no more to know than what the list says: such
+ * as are machine code, do not sleep, and have one attach cookie for all functions.
+ */
+void fsession_solo_start(struct fsession_session *s)
+{
+#ifdef FSESSION_SOLO_STUB
+	if (s->held->jited && !s->sleepable && !s->cookies)
+		WRITE_ONCE(s->solo.active, (int __percpu *)s->held->active);
+#endif
+}
+
+/* From here on C sees to every call, and finds the session without a program. */
+void fsession_solo_stop(struct fsession_session *s)
+{
+	WRITE_ONCE(s->solo.active, &fsession_busy);
+}
+
+/* Current, whatever it was before. */
+static struct fsession_list *solo_get(struct fsession_session *s)
+{
+	struct fsession_list *list = &s->solo;
+
+	if (!hlist_unhashed(&list->bucket))
+		return list;
+	if (list_empty(&list->node))
+		s->lists++;
+	list->aged = false;
+	list->next = list;
+	list_move_tail(&list->node, &current_lists);
+	hlist_add_head(&list->bucket, &buckets[0]);
+	return list;
+}
+
+/* It counts from 0 when it is used again. */
+static void solo_put(struct fsession_list *list)
+{
+	int cpu;
+
+	list->session[0]->lists--;
+	list_del_init(&list->node);
+	for_each_possible_cpu(cpu)
+		memset(per_cpu_ptr(list->flight, cpu), 0,
+		       sizeof(struct fsession_flight));
+}
+
 static struct fsession_list *list_find(struct fsession_session **session,
 				       u32 n, u16 shape, u32 hash)
 {
@@ -84,6 +171,7 @@ static struct fsession_list *list_new(struct fsession_session **session, u32 n,
 		kfree(list);
 		return ERR_PTR(-ENOMEM);
 	}
+	list->active = &fsession_busy;
 	list->n = n;
 	list->shape = shape;
 	list->hash = hash;
@@ -103,6 +191,10 @@ static void list_free(struct fsession_list *list)
 {
 	u32 i;
 
+	if (list == &list->session[0]->solo) {
+		solo_put(list);
+		return;
+	}
 	for (i = 0; i < list->n; i++)
 		list->session[i]->lists--;
 	list_del(&list->node);
@@ -138,6 +230,8 @@ struct fsession_list *fsession_list_get(const struct fsession_list *old,
 	}
 	if (!n)
 		return NULL;
+	if (n == 1 && !shape)
+		return solo_get(session[0]);
 	hash = jhash(session, n * sizeof(session[0]), shape);
 	return list_find(session, n, shape, hash) ?:
 	       list_new(session, n, shape, hash);
@@ -167,7 +261,7 @@ void fsession_list_left(struct fsession_list *list)
 	lockdep_assert_held(&fsession_mutex);
 	if (--list->sites)
 		return;
-	hlist_del(&list->bucket);
+	hlist_del_init(&list->bucket);
 	list_move_tail(&list->node, &retired_lists);
 }
 

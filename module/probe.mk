@@ -24,6 +24,7 @@ probe-flags := \
 	$(call probe-c,exit_group_dead,EXIT_GROUP_DEAD) \
 	$(call probe-c,recursion_context,RECURSION_CONTEXT) \
 	$(call probe-c,ops_func_ip,OPS_FUNC_IP) \
-	$(call probe-c,bin_read_new,BIN_READ_NEW)
+	$(call probe-c,bin_read_new,BIN_READ_NEW) \
+	$(call probe-c,pcpu_hot,PCPU_HOT)
 
 endif

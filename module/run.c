@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The hot path: the C half of the stub. Runs at every call of a traced
- * function, in whatever context that is called: interrupts, NMI, scheduler.
+ * function, in whatever context that is called: interrupts, NMI, scheduler. On
+ * x86 the stub does by itself what is here for a lone session; what is said here
+ * of why and in which order goes for it, too.
  *
  * Nothing here may be traced, take a lock, or write to a cache line that other
  * CPUs write to. A program runs with preemption off, which is also what keeps
@@ -62,6 +64,16 @@ static __always_inline void run_unlock_sleepable(void)
 	migrate_enable();
 	rcu_read_unlock_trace();
 }
+
+#ifdef FSESSION_SOLO_STUB
+/* For the stub, when it has let preemption on and a reschedule is due. */
+notrace void fsession_resched(void)
+{
+	preempt_disable_notrace();
+	preempt_enable_notrace();
+}
+NOKPROBE_SYMBOL(fsession_resched);
+#endif
 
 /*
  * On a list with a sleepable session each program runs under its own kind of
@@ -263,7 +275,7 @@ static __always_inline long enter(struct fsession_frame *frame, void *extra,
 	if (unlikely(!site))
 		goto pass;
 	list = READ_ONCE(site->list);
-	if (unlikely(!list))
+	if (unlikely(list == &fsession_no_list))
 		goto pass;
 	/*
 	 * The list may have changed since the stub was told how much. Less than
@@ -286,7 +298,7 @@ static __always_inline long enter(struct fsession_frame *frame, void *extra,
 	WRITE_ONCE(frame->guard, fsession_guard(frame, list, FSESSION_ENTRY));
 
 	ctx = fsession_ctx(frame, list);
-	ctx[-2] = fsession_site_func(site);
+	ctx[-2] = site->func;
 	ctx[-1] = site->nr;
 	if (unlikely(site->layout))
 		enter_wide(frame, fsession_layouts[site->layout], ctx, extra);
@@ -357,9 +369,15 @@ notrace void fsession_exit(struct fsession_frame *frame)
 	u64 *ctx;
 
 	/* Counted out already: see abandon.c. */
-	if (unlikely(!list))
+	if (unlikely(list == &fsession_no_list))
 		return;
 
+	if (fsession_guard_run(frame) == FSESSION_SOLO) {
+		/* The stub ran the entry, and there is not all in the frame. */
+		frame->ran = BIT_ULL(0);
+		frame->prog = NULL;
+		*fsession_cookies(frame, list) = *fsession_solo_cookie(frame);
+	}
 	WRITE_ONCE(frame->guard, fsession_guard(frame, list, FSESSION_EXIT));
 	ctx = fsession_ctx(frame, list);
 	ctx[ctx[-1]] = frame->ret[0];

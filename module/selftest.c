@@ -47,7 +47,9 @@ static struct pair test_ret = { 0xa5a5a5a5a5a5a5a5, 0x5a5a5a5a5a5a5a5a };
 /* The innermost frame on the stack is that of the function that calls this. */
 static notrace noinline void look_at_frame(unsigned int nr)
 {
-	unsigned long from = (unsigned long)__builtin_frame_address(0);
+	/* Of a frame that the stub lays for itself, the lower end is ours. */
+	unsigned long from = (unsigned long)__builtin_frame_address(0) -
+			     sizeof(struct fsession_frame);
 	unsigned long end = (unsigned long)task_stack_page(current) +
 			    THREAD_SIZE;
 	struct fsession_frame *frame;

@@ -56,9 +56,10 @@ void fsession_targets_put(struct fsession_targets *targets)
 	kvfree(targets);
 }
 
-/* One that was never added. */
-static void session_discard(struct fsession_session *s)
+/* What it is made of; anything may be missing. */
+static void session_free_parts(struct fsession_session *s)
 {
+	fsession_solo_free(s);
 	free_percpu(s->odd);
 	fsession_targets_put(s->targets);
 	put_pid(s->owner);
@@ -68,7 +69,7 @@ static void session_discard(struct fsession_session *s)
 
 static void session_free(struct fsession_session *s)
 {
-	session_discard(s);
+	session_free_parts(s);
 	/* The reaper runs on until fsession_session_exit() has waited for it. */
 	module_put(THIS_MODULE);
 }
@@ -274,15 +275,16 @@ static void targets_done(struct fsession_targets *targets,
 static struct fsession_session *session_new(struct bpf_prog *prog,
 					    struct fsession_attachment *a)
 {
-	struct fsession_session *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+	struct fsession_session *s;
 
+	s = kzalloc(struct_size(s, solo.session, 1), GFP_KERNEL_ACCOUNT);
 	if (!s)
 		return NULL;
 	s->odd = alloc_percpu_gfp(struct fsession_odd, GFP_KERNEL_ACCOUNT);
 	s->targets = targets_new(a);
 	s->name = kzalloc(KSYM_SYMBOL_LEN, GFP_KERNEL_ACCOUNT);
 	if (!s->odd || !s->targets || !s->name) {
-		session_discard(s);
+		session_free_parts(s);
 		return NULL;
 	}
 	s->held = prog;
@@ -292,6 +294,10 @@ static struct fsession_session *session_new(struct bpf_prog *prog,
 	s->attach_cookie = a->target[0].attach_cookie;
 	if (s->targets->index)
 		s->cookies = s->targets;
+	if (fsession_solo_init(s)) {
+		session_free_parts(s);
+		return NULL;
+	}
 	return s;
 }
 
@@ -322,7 +328,7 @@ struct fsession_session *fsession_session_attach(struct bpf_prog *prog,
 		return ERR_PTR(-ENOMEM);
 	err = session_add(s, reason);
 	if (err) {
-		session_discard(s);
+		session_free_parts(s);
 		return ERR_PTR(err);
 	}
 	/* From here on the reaper undoes what there is. */
@@ -339,6 +345,7 @@ struct fsession_session *fsession_session_attach(struct bpf_prog *prog,
 	s->visible = true;
 	mutex_unlock(&fsession_mutex);
 	WRITE_ONCE(s->prog, prog);
+	fsession_solo_start(s);
 	return s;
 }
 
@@ -376,6 +383,7 @@ int fsession_session_dry_run(const struct bpf_prog *prog,
  */
 void fsession_session_detach(struct fsession_session *s)
 {
+	fsession_solo_stop(s);
 	WRITE_ONCE(s->prog, NULL);
 	WRITE_ONCE(s->detached, atomic64_inc_return(&last_detached));
 	/* The last touch; pairs with the reaper, who may free it now. */

@@ -5,7 +5,7 @@
  * The life of a site: fsession_site_attach() publishes it with its first list,
  * together with all others that the attach brings, and registers them with ftrace
  * (COMING, LIVE). More sessions come and go by replacing the list. When the last
- * one is gone the list is NULL and calls pass through. When that is so of all
+ * one is gone there is no list and calls pass through. When that is so of all
  * sites of the registration, fsession_site_retire_reg() takes them away from
  * ftrace (GOING), after which nobody calls the stub for them, then out of the
  * table, and frees them.
@@ -27,34 +27,45 @@ static_assert(sizeof(struct fsession_site) == 32);
 
 #define TABLE_MIN_BITS	6
 
+/* In a slot that is empty. No call returns to 0. */
+struct fsession_site fsession_no_site = { .list = &fsession_no_list };
+
 /* In the place of a site that is gone. No call returns to 1. */
-static struct fsession_site tombstone = { .body = 1 };
+static struct fsession_site tombstone = {
+	.list = &fsession_no_list,
+	.func = 1,
+	.key = 1,
+};
 
 static struct fsession_table *table_new(u32 bits)
 {
 	struct fsession_table *table;
+	u32 i;
 
 	table = kvzalloc(struct_size(table, slot, 1UL << bits),
 			 GFP_KERNEL_ACCOUNT);
-	if (table) {
-		table->shift = 64 - bits;
-		table->mask = (1U << bits) - 1;
-	}
+	if (!table)
+		return NULL;
+	table->shift = 64 - bits;
+	table->mask = (1U << bits) - 1;
+	table->bytes = table->mask * sizeof(table->slot[0]);
+	for (i = 0; i <= table->mask; i++)
+		table->slot[i] = &fsession_no_site;
 	return table;
 }
 
 static void table_insert(struct fsession_table *table,
 			 struct fsession_site *site)
 {
-	u32 i = (site->body * GOLDEN_RATIO_64) >> table->shift;
+	u32 i = fsession_arch_hash(fsession_site_body(site), table->shift);
 	struct fsession_site *old;
 
 	for (;; i++) {
 		old = table->slot[i & table->mask];
-		if (!old || old == &tombstone)
+		if (old == &fsession_no_site || old == &tombstone)
 			break;
 	}
-	table->used += !old;
+	table->used += old == &fsession_no_site;
 	table->live++;
 	/* Pairs with fsession_site_find(): a site that is seen is whole. */
 	smp_store_release(&table->slot[i & table->mask], site);
@@ -83,7 +94,7 @@ static int table_reserve(u32 more)
 	for (i = 0; i <= old->mask; i++) {
 		struct fsession_site *site = old->slot[i];
 
-		if (site && site != &tombstone)
+		if (site != &fsession_no_site && site != &tombstone)
 			table_insert(new, site);
 	}
 	/* Readers follow the pointer: address dependency. */
@@ -95,7 +106,7 @@ static int table_reserve(u32 more)
 static void table_remove(struct fsession_site *site)
 {
 	struct fsession_table *table = fsession_table;
-	u32 i = (site->body * GOLDEN_RATIO_64) >> table->shift;
+	u32 i = fsession_arch_hash(fsession_site_body(site), table->shift);
 
 	lockdep_assert_held(&fsession_mutex);
 	while (table->slot[i & table->mask] != site)
@@ -109,6 +120,8 @@ static void table_remove(struct fsession_site *site)
 static struct fsession_list *site_list(const struct fsession_site *site)
 {
 	lockdep_assert_held(&fsession_mutex);
+	if (site->list == &fsession_no_list)
+		return NULL;
 	return (struct fsession_list *)site->list;
 }
 
@@ -122,7 +135,7 @@ static void site_set_list(struct fsession_site *site, struct fsession_list *new)
 		site->reg->used++;
 	}
 	/* Readers follow the pointer: address dependency. */
-	smp_store_release(&site->list, new);
+	smp_store_release(&site->list, new ?: &fsession_no_list);
 	if (old) {
 		site->reg->used--;
 		fsession_list_left(old);
@@ -167,9 +180,12 @@ static struct fsession_reg *reg_new(struct fsession_attachment *a, u32 nr)
 static void site_add(struct fsession_reg *reg, struct fsession_target *t)
 {
 	struct fsession_site *site = &reg->site[reg->nr++];
+	unsigned long body = fsession_arch_body(t->ip);
 
-	site->body = fsession_arch_body(t->ip);
-	site->offset = site->body - t->func;
+	site->list = &fsession_no_list;
+	site->func = t->func;
+	site->key = body;
+	site->offset = body - t->func;
 	site->layout = t->layout;
 	site->nr = t->nr;
 	site->reg = reg;

@@ -51,6 +51,28 @@ static inline unsigned long fsession_arch_site(unsigned long func)
 	return 0;
 }
 
+/*
+ * Does the stub run a lone session's program by itself? Where the rules are other
+ * ones, or more is to be told to checkers, C does it.
+ */
+#if defined(CONFIG_SMP) && defined(CONFIG_PREEMPT_COUNT) && \
+	defined(CONFIG_JUMP_LABEL) && defined(FSESSION_RCU_WATCHING) && \
+	!defined(CONFIG_PREEMPT_RT) && !defined(CONFIG_PROVE_RCU) && \
+	!defined(CONFIG_CFI_CLANG) && !defined(CONFIG_CFI) && \
+	!defined(CONFIG_KMSAN)
+#define FSESSION_SOLO_STUB
+#endif
+
+/*
+ * Where in the site table to look first for the function that @body is in. The
+ * stub does it, too. Functions are apart by the 16 bytes that they are aligned
+ * to, so that low bits are as good as any.
+ */
+static inline u32 fsession_arch_hash(unsigned long body, u32 shift)
+{
+	return body >> 3;
+}
+
 /* What the call at the site pushes: the key of the site table. */
 static inline unsigned long fsession_arch_body(unsigned long site)
 {

@@ -7,17 +7,26 @@
  *	caller	[ return address into the caller of f  ]  pushed by f's caller
  *	body	[ return address into f, past the site ]  pushed by f's call
  *	rbp	[ rbp of f's caller                    ]  <- rbp
+ *	rbx	[ rbx of f's caller                    ]
  *	words	[ 6 argument registers, 1 spare        ]  <- ctx, unless wide
  *	nr	[ number of argument words             ]  ctx[-1]
  *	func	[ address of f                         ]  ctx[-2]
- *	ret	[ rax, rdx as f returned them          ]
  *	guard	[ see fsession_guard()                 ]
+ *	list	[ the programs of this call            ]
+ *	run	[ struct bpf_tramp_run_ctx, 2 words    ]  <- current->bpf_ctx
+ *	ret	[ rax, rdx as f returned them          ]
+ *
+ * When the stub runs the program itself, the frame ends here. The upper word of
+ * run, for which nobody asks, is the cookie. While the program runs, the caller's
+ * current->bpf_ctx lies at the end: at the exit below ret, at the entry in its
+ * place, where above it may be what lay in the result's word. While f runs, rsp is
+ * at run.
+ *
+ * When C runs programs, there is more:
+ *
  *	ran	[ sessions whose entry ran, a bit each ]
  *	prog	[ the program now running              ]
- *	pad	[ keeps the frame a multiple of 16     ]
- *	list	[ the programs of this call            ]
  *	slot	[ cookie of the program now running    ]
- *	run	[ struct bpf_tramp_run_ctx             ]
  *	cookie	[ cookies of the first two sessions    ]  <- frame
  *		[ struct fsession_list says what is    ]
  *		[ here when list->extra is not zero    ]  <- rsp
@@ -31,9 +40,14 @@
 #define FSESSION_SHARED_STUBS		256
 #define FSESSION_SHARED_STUB_SIZE	16
 
-#define FSESSION_FRAME_RET	80
-#define FSESSION_FRAME_NR	104
-#define FSESSION_FRAME_WORDS	112
+#define FSESSION_FRAME_RET	40
+#define FSESSION_FRAME_RUN	56
+#define FSESSION_FRAME_LIST	72
+#define FSESSION_FRAME_GUARD	80
+#define FSESSION_FRAME_FUNC	88
+#define FSESSION_FRAME_NR	96
+#define FSESSION_FRAME_WORDS	104
+#define FSESSION_FRAME_RBX	160
 #define FSESSION_FRAME_RBP	168
 #define FSESSION_FRAME_BODY	176
 #define FSESSION_FRAME_CALLER	184
@@ -49,30 +63,37 @@
 
 struct fsession_frame {
 	u64 cookie[FSESSION_INLINE_COOKIES];
-	struct bpf_tramp_run_ctx run;
 	u64 *slot;
-	const struct fsession_list *list;
-	u64 pad;
 	const struct bpf_prog *prog;
 	u64 ran;
-	unsigned long guard;
 	u64 ret[2];
+	struct bpf_tramp_run_ctx run;
+	const struct fsession_list *list;
+	unsigned long guard;
 	u64 func;
 	u64 nr;
 	u64 words[FSESSION_ARG_REGS + 1];
+	unsigned long rbx;
 	unsigned long rbp;
 	unsigned long body;
 	unsigned long caller;
 };
 
 static_assert(offsetof(struct fsession_frame, ret) == FSESSION_FRAME_RET);
+static_assert(offsetof(struct fsession_frame, run) == FSESSION_FRAME_RUN);
+static_assert(offsetof(struct fsession_frame, list) == FSESSION_FRAME_LIST);
+static_assert(offsetof(struct fsession_frame, guard) == FSESSION_FRAME_GUARD);
+static_assert(offsetof(struct fsession_frame, func) == FSESSION_FRAME_FUNC);
 static_assert(offsetof(struct fsession_frame, nr) == FSESSION_FRAME_NR);
 static_assert(offsetof(struct fsession_frame, words) == FSESSION_FRAME_WORDS);
+static_assert(offsetof(struct fsession_frame, rbx) == FSESSION_FRAME_RBX);
 static_assert(offsetof(struct fsession_frame, rbp) == FSESSION_FRAME_RBP);
 static_assert(offsetof(struct fsession_frame, body) == FSESSION_FRAME_BODY);
-static_assert(offsetof(struct fsession_frame, caller) ==
-	      FSESSION_FRAME_CALLER);
+static_assert(offsetof(struct fsession_frame, caller) == FSESSION_FRAME_CALLER);
 static_assert(sizeof(struct fsession_frame) == FSESSION_FRAME_SIZE);
+/* What the stub makes of run: the attach cookie, and a word that it may use. */
+static_assert(offsetof(struct bpf_tramp_run_ctx, bpf_cookie) == 0);
+static_assert(sizeof(struct bpf_tramp_run_ctx) == 16);
 /*
  * Stack-passed arguments start where the frame ends. Their copies start a
  * multiple of 16 bytes below, so that what was 16-byte aligned stays so.

@@ -4,6 +4,10 @@
  * functions; what differs between them is found by the return address. Only a
  * function that somebody else redirects, as livepatch does, gets a *shared* stub
  * of its own, since its return address does not tell which function was called.
+ *
+ * The common case, one session on the function that is not out of the ordinary
+ * (see fsession_solo_start()), is done here, without calling C: C would push and
+ * pop more than the work itself takes. Everything else is run.c's.
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>
@@ -11,9 +15,11 @@
 #include <asm/cpufeatures.h>
 #include <asm/ibt.h>
 #include <asm/nospec-branch.h>
+#include <asm/percpu.h>
 #include <asm/unwind_hints.h>
 
 #include "frame.h"
+#include "offsets.h"
 
 /* Call depth tracking came with its feature bit. */
 #ifndef X86_FEATURE_CALL_DEPTH
@@ -23,6 +29,9 @@
 /* Offset from rbp of what frame.h gives as offset from the frame. */
 #define AT(offset)	((offset) - FSESSION_FRAME_RBP)(%rbp)
 #define WORD(n)		AT(FSESSION_FRAME_WORDS + 8 * (n))
+/* The word whose number is in a register. */
+#define WORD_OF(reg) \
+	(FSESSION_FRAME_WORDS - FSESSION_FRAME_RBP)(%rbp, reg, 8)
 
 .macro RESTORE_ARGS
 	movq	WORD(0), %rdi
@@ -31,6 +40,214 @@
 	movq	WORD(3), %rcx
 	movq	WORD(4), %r8
 	movq	WORD(5), %r9
+.endm
+
+#ifdef FSESSION_SOLO_STUB
+
+#ifdef HAVE_PCPU_HOT
+#define CURRENT		PER_CPU_VAR(pcpu_hot + FSESSION_HOT_CURRENT)
+#define PREEMPT_COUNT	PER_CPU_VAR(pcpu_hot + FSESSION_HOT_PREEMPT)
+#else
+#define CURRENT		PER_CPU_VAR(current_task)
+#define PREEMPT_COUNT	PER_CPU_VAR(__preempt_count)
+#endif
+
+#ifdef CONFIG_HAS_SEPARATE_PREEMPT_RESCHED_BITS
+#define INC_PREEMPT	incq	PREEMPT_COUNT
+#define DEC_PREEMPT	decq	PREEMPT_COUNT
+#else
+#define INC_PREEMPT	incl	PREEMPT_COUNT
+#define DEC_PREEMPT	decl	PREEMPT_COUNT
+#endif
+
+/* preempt_enable(): zero says that a reschedule is due, too. */
+.macro PREEMPT_ENABLE resched
+	DEC_PREEMPT
+#ifdef CONFIG_PREEMPTION
+	jz	\resched
+#endif
+.endm
+
+/* Goes to @to while the kernel keeps statistics of programs' runs. */
+.macro JUMP_IF_STATS to
+.Lstats_\@:
+	.byte	0x0f, 0x1f, 0x44, 0x00, 0x00
+	.pushsection __jump_table, "aw"
+	.balign	8
+#ifdef ANNOTATE_DATA_SPECIAL
+	ANNOTATE_DATA_SPECIAL
+#endif
+	.long	.Lstats_\@ - .
+	.long	\to - .
+	.quad	bpf_stats_enabled_key - .
+	.popsection
+.endm
+
+/*
+ * The entry half, of what fsession_enter() does, for a solo list. rsp is at the
+ * words and rbx is in the frame. Leaves for slow with nothing done but for rbx;
+ * comes out below with rsp right below the frame's run context.
+ *
+ * One question is asked for many: the count at list->active is not zero when the
+ * program runs on this CPU already, and it is never zero where that is not the
+ * program's own count, which is so if the list is not solo, is no list at all, or
+ * its session is detached. Asking first and then counting is as good as doing both
+ * at once: whoever comes in between is an interrupt, and leaves the count as it
+ * found it.
+ */
+.macro SOLO_ENTRY name
+	testl	$FSESSION_RCU_WATCHING, PER_CPU_VAR(context_tracking + FSESSION_CT_STATE)
+	jz	.Lslow_\name
+	INC_PREEMPT
+	/* The site: as fsession_site_find(). */
+.ifc \name, fsession_shared_stub
+	leaq	fsession_shared_body(%rip), %rcx
+	movq	(%rcx, %rax, 8), %rax
+.else
+	movq	AT(FSESSION_FRAME_BODY), %rax
+.endif
+	movq	fsession_table(%rip), %rcx
+	movl	FSESSION_TABLE_BYTES(%rcx), %edx
+	andl	%eax, %edx
+	movq	FSESSION_TABLE_SLOT(%rcx, %rdx), %r8
+	cmpl	%eax, FSESSION_SITE_KEY(%r8)
+	jne	.Lprobe_\name
+.Lfound_\name:
+	movq	FSESSION_SITE_LIST(%r8), %r9
+	movq	FSESSION_LIST_ACTIVE(%r9), %rbx
+	cmpl	$0, %gs:(%rbx)
+	jne	.Lslow_preempt_\name
+	JUMP_IF_STATS .Lslow_preempt_\name
+	incl	%gs:(%rbx)
+	movq	FSESSION_LIST_FLIGHT(%r9), %rcx
+	incq	%gs:FSESSION_FLIGHT_IN(%rcx)
+
+	/* The rest of the frame, from the words down. */
+	movzbl	FSESSION_SITE_NR(%r8), %ecx
+	leaq	AT(FSESSION_FRAME_RUN), %rdx
+	pushq	%rcx
+	pushq	FSESSION_SITE_FUNC(%r8)
+	movq	FSESSION_LIST_GUARD(%r9), %rax
+	xorq	%rdx, %rax
+	pushq	%rax
+	pushq	%r9
+	pushq	$0			/* cookie */
+	pushq	FSESSION_LIST_COOKIE(%r9)
+	pushq	WORD_OF(%rcx)
+	movq	$0, WORD_OF(%rcx)	/* no result yet */
+	movq	CURRENT, %rcx
+	pushq	FSESSION_TASK_BPF_CTX(%rcx)
+	movq	%rdx, FSESSION_TASK_BPF_CTX(%rcx)
+
+	leaq	WORD(0), %rdi
+	movq	FSESSION_LIST_FUNC(%r9), %rax
+	CALL_NOSPEC rax
+	decl	%gs:(%rbx)
+	movq	CURRENT, %rcx
+	popq	FSESSION_TASK_BPF_CTX(%rcx)
+	movl	AT(FSESSION_FRAME_NR), %ecx
+	popq	WORD_OF(%rcx)
+	PREEMPT_ENABLE .Lresched_entry_\name
+.endm
+
+/*
+ * The exit half, of what fsession_exit() does, when the entry was as above; f has
+ * left rax, rdx and rbx, which is the count that the entry went by. Where list->
+ * active is another by now, the session is detached, or the frame was counted out
+ * as abandoned and has another list.
+ */
+.macro SOLO_EXIT name
+	pushq	%rdx
+	pushq	%rax
+	INC_PREEMPT
+	movq	AT(FSESSION_FRAME_LIST), %r9
+	cmpq	%rbx, FSESSION_LIST_ACTIVE(%r9)
+	jne	.Lslow_exit_\name
+	incl	%gs:(%rbx)
+	movl	AT(FSESSION_FRAME_NR), %ecx
+	movq	%rax, WORD_OF(%rcx)
+	xorb	$FSESSION_RUN_EXIT, AT(FSESSION_FRAME_GUARD)
+	movq	CURRENT, %rcx
+	pushq	FSESSION_TASK_BPF_CTX(%rcx)
+	leaq	AT(FSESSION_FRAME_RUN), %rdx
+	movq	%rdx, FSESSION_TASK_BPF_CTX(%rcx)
+
+	leaq	WORD(0), %rdi
+	movq	FSESSION_LIST_FUNC(%r9), %rax
+	CALL_NOSPEC rax
+	decl	%gs:(%rbx)
+	movq	CURRENT, %rcx
+	popq	FSESSION_TASK_BPF_CTX(%rcx)
+	movq	AT(FSESSION_FRAME_LIST), %rcx
+	movq	$0, AT(FSESSION_FRAME_GUARD)
+	/* The list may be gone once it is counted out and preemption is on. */
+	movq	FSESSION_LIST_FLIGHT(%rcx), %rcx
+	incq	%gs:FSESSION_FLIGHT_OUT(%rcx)
+	PREEMPT_ENABLE .Lresched_exit_\name
+.Lexited_\name:
+	popq	%rax
+	popq	%rdx
+.endm
+
+/* What the two halves jump out to. */
+.macro SOLO_OUT_OF_LINE name
+.Lprobe_\name:
+	/* A site with another key, or the one that stands for none. */
+	leaq	fsession_no_site(%rip), %r10
+.Lnext_\name:
+	cmpq	%r10, %r8
+	je	.Lslow_preempt_\name
+	addl	$8, %edx
+	andl	FSESSION_TABLE_BYTES(%rcx), %edx
+	movq	FSESSION_TABLE_SLOT(%rcx, %rdx), %r8
+	cmpl	%eax, FSESSION_SITE_KEY(%r8)
+	jne	.Lnext_\name
+	jmp	.Lfound_\name
+
+.Lslow_preempt_\name:
+	/* A reschedule that is due is left to the C half. */
+	DEC_PREEMPT
+	jmp	.Lslow_\name
+
+.Lslow_exit_\name:
+	DEC_PREEMPT
+	leaq	AT(0), %rsp
+	jmp	.Lexit_\name
+
+#ifdef CONFIG_PREEMPTION
+.Lresched_entry_\name:
+	call	fsession_resched
+	jmp	.Lenter_body_\name
+
+.Lresched_exit_\name:
+	call	fsession_resched
+	jmp	.Lexited_\name
+#endif
+.endm
+
+#endif /* FSESSION_SOLO_STUB */
+
+/*
+ * Goes on into f and comes back when it returns, with rsp as before and rbp ours
+ * again. objtool takes the call for a jump: f's return is known to us only.
+ */
+.macro CALL_BODY name
+	RESTORE_ARGS
+	CALL_DEPTH_ACCOUNT
+	UNWIND_HINT_SAVE
+	ANNOTATE_INTRA_FUNCTION_CALL
+	call	.Lbody_\name
+	UNWIND_HINT_RESTORE
+.endm
+
+/* Back to the caller of f. */
+.macro RETURN
+	movq	AT(FSESSION_FRAME_RBX), %rbx
+	leave
+	/* Drop body: f is done with it. */
+	addq	$8, %rsp
+	UNWIND_HINT_FUNC
+	RET
 .endm
 
 /*
@@ -45,8 +262,12 @@
  *			arguments of f
  *	rbx rbp r12-r15	the caller's; kept
  *	rax r10 r11	dead at the entry of a function that is not variadic; in
- *			the shared stub eax is its number
- * Leaves f's return value, rax and rdx, as f left it.
+ *			the shared stub rax is its number
+ * Leaves f's return value, rax and rdx, as f left it. Nobody comes here by an
+ * indirect branch, so there is no ENDBR: ftrace's trampoline returns here.
+ *
+ * While f runs, rbp is the frame's and rbx may be ours: f keeps both, as any
+ * function does, and has no use for what is in them.
  *
  * How f is entered: by push and RET, not by an indirect call or jump, since
  * body has no ENDBR to land on. Every RET has its call, so the return predictor
@@ -60,52 +281,54 @@
  */
 .macro STUB name, enter
 SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
-	ENDBR
+	ANNOTATE_NOENDBR
 	/* Accounts for the call at the site, which nobody else does. */
 	CALL_DEPTH_ACCOUNT
 	pushq	%rbp
 	movq	%rsp, %rbp
-	subq	$FSESSION_FRAME_RBP, %rsp
-	movq	%rdi, WORD(0)
-	movq	%rsi, WORD(1)
-	movq	%rdx, WORD(2)
-	movq	%rcx, WORD(3)
-	movq	%r8, WORD(4)
-	movq	%r9, WORD(5)
+	pushq	%rbx
+	/* The spare word; in the shared stub it keeps the number. */
+	pushq	%rax
+	pushq	%r9
+	pushq	%r8
+	pushq	%rcx
+	pushq	%rdx
+	pushq	%rsi
+	pushq	%rdi
 
+#ifdef FSESSION_SOLO_STUB
+	SOLO_ENTRY \name
+.Lenter_body_\name:
+	CALL_BODY \name
+	SOLO_EXIT \name
+	RETURN
+	SOLO_OUT_OF_LINE \name
+#endif
+
+.Lslow_\name:
+	leaq	AT(0), %rsp
 	movq	%rsp, %rdi
 	xorl	%edx, %edx
-.ifc \name, fsession_shared_stub
-	movl	%eax, AT(FSESSION_FRAME_NR)
-	movl	%eax, %ecx
-.endif
 .Lenter_\name:
 	/* long fsession_enter(frame, extra, bytes at extra [, shared]) */
 	movq	%rsp, %rsi
+.ifc \name, fsession_shared_stub
+	/* Where it was kept, as nothing has happened yet. */
+	movl	WORD(6), %ecx
+.endif
 	call	\enter
 	testq	%rax, %rax
 	jnz	.Lextra_or_pass_\name
 
-	RESTORE_ARGS
-	CALL_DEPTH_ACCOUNT
-	/* objtool takes the call for a jump: f's return is known to us only. */
-	UNWIND_HINT_SAVE
-	ANNOTATE_INTRA_FUNCTION_CALL
-	call	.Lbody_\name
-
-	/* f returned. rsp is as before the call, rbp is ours again. */
-	UNWIND_HINT_RESTORE
+	CALL_BODY \name
 	movq	%rax, AT(FSESSION_FRAME_RET)
 	movq	%rdx, AT(FSESSION_FRAME_RET + 8)
+.Lexit_\name:
 	leaq	AT(0), %rdi
 	call	fsession_exit
 	movq	AT(FSESSION_FRAME_RET), %rax
 	movq	AT(FSESSION_FRAME_RET + 8), %rdx
-	leave
-	/* Drop body: f is done with it. */
-	addq	$8, %rsp
-	UNWIND_HINT_FUNC
-	RET
+	RETURN
 
 .Lextra_or_pass_\name:
 	/* Positive: bytes of stack that this call needs below the frame. */
@@ -114,15 +337,12 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	movq	%rdi, %rsp
 	subq	%rax, %rsp
 	movq	%rax, %rdx
-.ifc \name, fsession_shared_stub
-	/* Where it was kept, as nothing has happened yet. */
-	movl	AT(FSESSION_FRAME_NR), %ecx
-.endif
 	jmp	.Lenter_\name
 
 .Lpass_\name:
 	/* Negative: no session here. Go on into f as if never called. */
 	RESTORE_ARGS
+	movq	AT(FSESSION_FRAME_RBX), %rbx
 	leave
 	RET
 
@@ -138,9 +358,10 @@ SYM_FUNC_END(\name)
 STUB fsession_stub, fsession_enter
 STUB fsession_shared_stub, fsession_enter_shared
 
-/* One a function, so that its number says which: eax is dead at entry. */
+/* One a function, so that its number says which: rax is dead at entry. */
 .macro SHARED_STUB number
 SYM_START(fsession_shared_stub_\number, SYM_L_LOCAL, .balign FSESSION_SHARED_STUB_SIZE, 0xcc;)
+	/* Not needed here either, but the note of it is no match for .altmacro. */
 	ENDBR
 	movl	$\number, %eax
 	jmp	fsession_shared_stub

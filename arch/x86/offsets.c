@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the stub has to know of structures: compiled to assembly only, of which
+ * kbuild makes offsets.h.
+ */
+#define COMPILE_OFFSETS
+#include <linux/context_tracking_state.h>
+#include <linux/kbuild.h>
+#include <linux/sched.h>
+
+#include "fsession.h"
+
+#ifdef FSESSION_SOLO_STUB
+/* The stub counts in 32 bits. */
+static_assert(sizeof(*((struct bpf_prog *)0)->active) <= sizeof(int));
+#endif
+
+void fsession_offsets(void);
+void fsession_offsets(void)
+{
+#ifdef FSESSION_SOLO_STUB
+	DEFINE(FSESSION_SOLO_STUB, 1);
+	DEFINE(FSESSION_RCU_WATCHING, FSESSION_RCU_WATCHING);
+	DEFINE(FSESSION_RUN_EXIT, FSESSION_EXIT);
+	OFFSET(FSESSION_CT_STATE, context_tracking, state);
+	OFFSET(FSESSION_TASK_BPF_CTX, task_struct, bpf_ctx);
+#ifdef HAVE_PCPU_HOT
+	OFFSET(FSESSION_HOT_CURRENT, pcpu_hot, current_task);
+	OFFSET(FSESSION_HOT_PREEMPT, pcpu_hot, preempt_count);
+#endif
+	OFFSET(FSESSION_TABLE_BYTES, fsession_table, bytes);
+	OFFSET(FSESSION_TABLE_SLOT, fsession_table, slot);
+	OFFSET(FSESSION_SITE_LIST, fsession_site, list);
+	OFFSET(FSESSION_SITE_FUNC, fsession_site, func);
+	OFFSET(FSESSION_SITE_KEY, fsession_site, key);
+	OFFSET(FSESSION_SITE_NR, fsession_site, nr);
+	OFFSET(FSESSION_LIST_ACTIVE, fsession_list, active);
+	OFFSET(FSESSION_LIST_FLIGHT, fsession_list, flight);
+	OFFSET(FSESSION_LIST_GUARD, fsession_list, guard);
+	OFFSET(FSESSION_LIST_FUNC, fsession_list, func);
+	OFFSET(FSESSION_LIST_COOKIE, fsession_list, attach_cookie);
+	OFFSET(FSESSION_FLIGHT_IN, fsession_flight, in);
+	OFFSET(FSESSION_FLIGHT_OUT, fsession_flight, out);
+#endif
+}
