@@ -140,9 +140,23 @@ static int share_ipmodify(FSESSION_OPS_FUNC_ARGS)
 	}
 }
 
+/* The stub for @nr functions: that for their number of arguments, if it is one. */
+static unsigned long stub_for(struct fsession_target **targets, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		cond_resched();
+		if (targets[i]->layout || targets[i]->nr != targets[0]->nr)
+			return (unsigned long)fsession_stub;
+	}
+	return (unsigned long)fsession_arch_stub(targets[0]->nr);
+}
+
 /* One attempt; -EAGAIN when it takes a shared stub. */
-static struct fsession_direct *try_attach(unsigned long *ips, u32 nr,
-					  bool shared)
+static struct fsession_direct *try_attach(unsigned long *ips,
+					  struct fsession_target **targets,
+					  u32 nr, bool shared)
 {
 	struct fsession_direct *direct;
 	int err;
@@ -152,7 +166,7 @@ static struct fsession_direct *try_attach(unsigned long *ips, u32 nr,
 		return ERR_PTR(-ENOMEM);
 	direct->nr = nr;
 	direct->ip = ips[0];
-	direct->addr = (unsigned long)fsession_stub;
+	direct->addr = stub_for(targets, nr);
 	direct->shared = -1;
 	direct->ops.ops_func = share_ipmodify;
 	err = ftrace_set_filter_ips(&direct->ops, ips, nr, 0, 1);
@@ -255,15 +269,17 @@ static u32 armed_first(const struct wanted *w, u32 nr)
 /* One registration for the @nr sites at @from, and none of anything else. */
 static int attach_as_one(const struct wanted *w, u32 from, u32 nr)
 {
-	struct fsession_direct *direct = try_attach(w->ips + from, nr, false);
+	unsigned long *ips = w->ips + from;
+	struct fsession_target **targets = w->targets + from;
+	struct fsession_direct *direct = try_attach(ips, targets, nr, false);
 	int err;
 
 	if (direct == ERR_PTR(-EAGAIN) && nr == 1)
-		direct = try_attach(w->ips + from, 1, true);
+		direct = try_attach(ips, targets, 1, true);
 	if (IS_ERR(direct))
 		return PTR_ERR(direct);
 	/* ftrace accepts a registration and patches nothing when it is off. */
-	if (!fsession_arch_site_armed(w->ips[from])) {
+	if (!fsession_arch_site_armed(ips[0])) {
 		/* It is counted yet by who called. */
 		atomic_add(nr, &registered);
 		err = direct_detach(direct);

@@ -28,6 +28,9 @@
 #include <linux/wait.h>
 #include <linux/fsession.h>
 
+/* arch/<arch>/stub.S: any function may call it. */
+void fsession_stub(void);
+
 #include "compat.h"
 #include "frame.h"
 #include "arch.h"
@@ -280,8 +283,7 @@ extern struct mutex fsession_mutex;
 /* Woken whenever a registration changes state or a session is gone. */
 extern wait_queue_head_t fsession_changed;
 
-/* arch/<arch>/stub.S */
-void fsession_stub(void);
+/* arch/<arch>/stub.S; fsession_stub() is with arch.h */
 /* The first of FSESSION_SHARED_STUBS, FSESSION_SHARED_STUB_SIZE bytes apart. */
 void fsession_shared_stubs(void);
 

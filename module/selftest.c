@@ -98,23 +98,25 @@ fsession_selftest_stack(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g, u64 h,
 	return test_ret;
 }
 
-static struct pair call(unsigned int nr)
+static struct pair call(unsigned int args)
 {
 	const u64 *a = test_args;
 
 	memset(&seen, 0, sizeof(seen));
-	if (nr == REG_ARGS)
+	if (args == REG_ARGS)
 		return fsession_selftest_regs(a[0], a[1], a[2], a[3], a[4],
 					      a[5]);
 	return fsession_selftest_stack(a[0], a[1], a[2], a[3], a[4], a[5], a[6],
 				       a[7], a[8], a[9]);
 }
 
-static const char *check_call(unsigned int nr, unsigned long func, bool traced)
+/* A function with @args arguments, of which we are told of @nr. */
+static const char *check_call(unsigned int args, unsigned int nr,
+			      unsigned long func, bool traced)
 {
-	struct pair ret = call(nr);
+	struct pair ret = call(args);
 
-	if (memcmp(seen.args, test_args, nr * sizeof(u64)))
+	if (memcmp(seen.args, test_args, args * sizeof(u64)))
 		return "the function got other arguments";
 	if (ret.low != test_ret.low || ret.high != test_ret.high)
 		return "the caller got another return value";
@@ -198,7 +200,8 @@ static int prepare(struct fsession_attachment *a, unsigned int nr,
 	return fsession_target_at(a, a->target, NULL, true);
 }
 
-static int test_one(struct bpf_prog *prog, unsigned int nr, unsigned long func)
+static int test_one(struct bpf_prog *prog, unsigned int args, unsigned int nr,
+		    unsigned long func)
 {
 	enum fsession_reason reason = FSESSION_REASON_NONE;
 	struct fsession_attachment *a;
@@ -219,14 +222,14 @@ static int test_one(struct bpf_prog *prog, unsigned int nr, unsigned long func)
 	}
 
 	for (i = 0, wrong = NULL; i < CALLS && !wrong; i++)
-		wrong = check_call(nr, func, true);
+		wrong = check_call(args, nr, func, true);
 	if (!wrong)
 		wrong = check_books(s, CALLS);
 
 	fsession_session_detach(s);
 	drain();
 	if (!wrong)
-		wrong = check_call(nr, func, false);
+		wrong = check_call(args, nr, func, false);
 	if (!wrong)
 		return 0;
 	pr_err("self-test: %s: this kernel is not supported, not loading\n",
@@ -237,14 +240,17 @@ static int test_one(struct bpf_prog *prog, unsigned int nr, unsigned long func)
 int fsession_selftest(void)
 {
 	struct bpf_prog *prog = nothing_prog();
-	int err;
+	unsigned int nr;
+	int err = 0;
 
 	if (IS_ERR(prog))
 		return PTR_ERR(prog);
-	err = test_one(prog, REG_ARGS,
-		       (unsigned long)fsession_selftest_regs);
+	/* Each may have a stub of its own. Arguments beyond @nr are kept, too. */
+	for (nr = REG_ARGS / 2; nr <= REG_ARGS && !err; nr += REG_ARGS / 2)
+		err = test_one(prog, REG_ARGS, nr,
+			       (unsigned long)fsession_selftest_regs);
 	if (!err)
-		err = test_one(prog, MAX_ARGS,
+		err = test_one(prog, MAX_ARGS, MAX_ARGS,
 			       (unsigned long)fsession_selftest_stack);
 	bpf_prog_destroy(prog);
 	return err;

@@ -54,6 +54,11 @@ static inline unsigned long fsession_arch_site(unsigned long func)
 	return 0;
 }
 
+static inline void *fsession_arch_stub(u32 nr)
+{
+	return fsession_stub;
+}
+
 /* Where in the site table to look first for the function that @body is in. */
 static inline u32 fsession_arch_hash(unsigned long body, u32 shift)
 {

@@ -63,6 +63,26 @@ static inline unsigned long fsession_arch_site(unsigned long func)
 #define FSESSION_SOLO_STUB
 #endif
 
+/* For functions with 0, 1, ... words of arguments, if these are in registers. */
+void fsession_stub_0(void);
+void fsession_stub_1(void);
+void fsession_stub_2(void);
+void fsession_stub_3(void);
+void fsession_stub_4(void);
+void fsession_stub_5(void);
+void fsession_stub_6(void);
+
+static inline void *fsession_arch_stub(u32 nr)
+{
+	static void (*const stubs[])(void) = {
+		fsession_stub_0, fsession_stub_1, fsession_stub_2,
+		fsession_stub_3, fsession_stub_4, fsession_stub_5,
+		fsession_stub_6,
+	};
+
+	return stubs[nr];
+}
+
 /*
  * Where in the site table to look first for the function that @body is in. The
  * stub does it, too. Functions are apart by the 16 bytes that they are aligned

@@ -4,6 +4,8 @@
  * functions; what differs between them is found by the return address. Only a
  * function that somebody else redirects, as livepatch does, gets a *shared* stub
  * of its own, since its return address does not tell which function was called.
+ * And where all functions of a registration have as many argument words, they have
+ * a stub that need not ask how many.
  *
  * The common case, one session on the function that is not out of the ordinary
  * (see fsession_solo_start()), is done here, without calling C: C would push and
@@ -33,13 +35,63 @@
 #define WORD_OF(reg) \
 	(FSESSION_FRAME_WORDS - FSESSION_FRAME_RBP)(%rbp, reg, 8)
 
-.macro RESTORE_ARGS
-	movq	WORD(0), %rdi
-	movq	WORD(1), %rsi
-	movq	WORD(2), %rdx
-	movq	WORD(3), %rcx
-	movq	WORD(4), %r8
-	movq	WORD(5), %r9
+/*
+ * The words. Where the number of arguments is known, the word after the last one
+ * is the result's: it is zero from the start, and the register that it is the
+ * place of is kept in the spare word. There may be an argument in that which BTF
+ * does not know of.
+ */
+.macro SAVE_WORD reg, n, nr
+.ifc \n, \nr
+	pushq	$0
+.else
+	pushq	\reg
+.endif
+.endm
+
+.macro SAVE_SPARE reg, n, nr
+.ifc \n, \nr
+	pushq	\reg
+.endif
+.endm
+
+.macro SAVE_ARGS nr
+.ifc \nr, any
+	/* The shared stub's number. */
+	pushq	%rax
+.endif
+.ifc \nr, 6
+	pushq	$0
+.endif
+	SAVE_SPARE %rdi, 0, \nr
+	SAVE_SPARE %rsi, 1, \nr
+	SAVE_SPARE %rdx, 2, \nr
+	SAVE_SPARE %rcx, 3, \nr
+	SAVE_SPARE %r8, 4, \nr
+	SAVE_SPARE %r9, 5, \nr
+	SAVE_WORD %r9, 5, \nr
+	SAVE_WORD %r8, 4, \nr
+	SAVE_WORD %rcx, 3, \nr
+	SAVE_WORD %rdx, 2, \nr
+	SAVE_WORD %rsi, 1, \nr
+	SAVE_WORD %rdi, 0, \nr
+.endm
+
+.macro RESTORE_WORD reg, n, nr
+.ifc \n, \nr
+	movq	WORD(6), \reg
+.else
+	movq	WORD(\n), \reg
+.endif
+.endm
+
+.macro RESTORE_ARGS nr
+	RESTORE_WORD %rdi, 0, \nr
+	RESTORE_WORD %rsi, 1, \nr
+	RESTORE_WORD %rdx, 2, \nr
+	RESTORE_WORD %rcx, 3, \nr
+	RESTORE_WORD %r8, 4, \nr
+	RESTORE_WORD %r9, 5, \nr
 .endm
 
 #ifdef FSESSION_SOLO_STUB
@@ -95,7 +147,7 @@
  * at once: whoever comes in between is an interrupt, and leaves the count as it
  * found it.
  */
-.macro SOLO_ENTRY name
+.macro SOLO_ENTRY name, nr
 	testl	$FSESSION_RCU_WATCHING, PER_CPU_VAR(context_tracking + FSESSION_CT_STATE)
 	jz	.Lslow_\name
 	INC_PREEMPT
@@ -123,9 +175,13 @@
 	incq	%gs:FSESSION_FLIGHT_IN(%rcx)
 
 	/* The rest of the frame, from the words down. */
-	movzbl	FSESSION_SITE_NR(%r8), %ecx
 	leaq	AT(FSESSION_FRAME_RUN), %rdx
+.ifc \nr, any
+	movzbl	FSESSION_SITE_NR(%r8), %ecx
 	pushq	%rcx
+.else
+	pushq	$\nr
+.endif
 	pushq	FSESSION_SITE_FUNC(%r8)
 	movq	FSESSION_LIST_GUARD(%r9), %rax
 	xorq	%rdx, %rax
@@ -133,8 +189,10 @@
 	pushq	%r9
 	pushq	$0			/* cookie */
 	pushq	FSESSION_LIST_COOKIE(%r9)
+.ifc \nr, any
 	pushq	WORD_OF(%rcx)
 	movq	$0, WORD_OF(%rcx)	/* no result yet */
+.endif
 	movq	CURRENT, %rcx
 	pushq	FSESSION_TASK_BPF_CTX(%rcx)
 	movq	%rdx, FSESSION_TASK_BPF_CTX(%rcx)
@@ -145,8 +203,10 @@
 	decl	%gs:(%rbx)
 	movq	CURRENT, %rcx
 	popq	FSESSION_TASK_BPF_CTX(%rcx)
+.ifc \nr, any
 	movl	AT(FSESSION_FRAME_NR), %ecx
 	popq	WORD_OF(%rcx)
+.endif
 	PREEMPT_ENABLE .Lresched_entry_\name
 .endm
 
@@ -156,7 +216,7 @@
  * active is another by now, the session is detached, or the frame was counted out
  * as abandoned and has another list.
  */
-.macro SOLO_EXIT name
+.macro SOLO_EXIT name, nr
 	pushq	%rdx
 	pushq	%rax
 	INC_PREEMPT
@@ -164,8 +224,12 @@
 	cmpq	%rbx, FSESSION_LIST_ACTIVE(%r9)
 	jne	.Lslow_exit_\name
 	incl	%gs:(%rbx)
+.ifc \nr, any
 	movl	AT(FSESSION_FRAME_NR), %ecx
 	movq	%rax, WORD_OF(%rcx)
+.else
+	movq	%rax, WORD(\nr)
+.endif
 	xorb	$FSESSION_RUN_EXIT, AT(FSESSION_FRAME_GUARD)
 	movq	CURRENT, %rcx
 	pushq	FSESSION_TASK_BPF_CTX(%rcx)
@@ -231,8 +295,8 @@
  * Goes on into f and comes back when it returns, with rsp as before and rbp ours
  * again. objtool takes the call for a jump: f's return is known to us only.
  */
-.macro CALL_BODY name
-	RESTORE_ARGS
+.macro CALL_BODY name, nr
+	RESTORE_ARGS \nr
 	CALL_DEPTH_ACCOUNT
 	UNWIND_HINT_SAVE
 	ANNOTATE_INTRA_FUNCTION_CALL
@@ -279,7 +343,7 @@
  * follows from it, except where the hints say that the stack is as in a
  * function that was just called. f and its caller show in every stack trace.
  */
-.macro STUB name, enter
+.macro STUB name, enter, nr
 SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	ANNOTATE_NOENDBR
 	/* Accounts for the call at the site, which nobody else does. */
@@ -287,20 +351,13 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	pushq	%rbp
 	movq	%rsp, %rbp
 	pushq	%rbx
-	/* The spare word; in the shared stub it keeps the number. */
-	pushq	%rax
-	pushq	%r9
-	pushq	%r8
-	pushq	%rcx
-	pushq	%rdx
-	pushq	%rsi
-	pushq	%rdi
+	SAVE_ARGS \nr
 
 #ifdef FSESSION_SOLO_STUB
-	SOLO_ENTRY \name
+	SOLO_ENTRY \name, \nr
 .Lenter_body_\name:
-	CALL_BODY \name
-	SOLO_EXIT \name
+	CALL_BODY \name, \nr
+	SOLO_EXIT \name, \nr
 	RETURN
 	SOLO_OUT_OF_LINE \name
 #endif
@@ -320,7 +377,7 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	testq	%rax, %rax
 	jnz	.Lextra_or_pass_\name
 
-	CALL_BODY \name
+	CALL_BODY \name, \nr
 	movq	%rax, AT(FSESSION_FRAME_RET)
 	movq	%rdx, AT(FSESSION_FRAME_RET + 8)
 .Lexit_\name:
@@ -341,7 +398,7 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 
 .Lpass_\name:
 	/* Negative: no session here. Go on into f as if never called. */
-	RESTORE_ARGS
+	RESTORE_ARGS \nr
 	movq	AT(FSESSION_FRAME_RBX), %rbx
 	leave
 	RET
@@ -355,8 +412,11 @@ SYM_FUNC_END(\name)
 .endm
 
 	.text
-STUB fsession_stub, fsession_enter
-STUB fsession_shared_stub, fsession_enter_shared
+STUB fsession_stub, fsession_enter, any
+STUB fsession_shared_stub, fsession_enter_shared, any
+.irp	nr, 0, 1, 2, 3, 4, 5, 6
+STUB fsession_stub_\nr, fsession_enter, \nr
+.endr
 
 /* One a function, so that its number says which: rax is dead at entry. */
 .macro SHARED_STUB number
