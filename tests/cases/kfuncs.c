@@ -170,3 +170,16 @@ CASE(kfunc_cookie_sizes, "a cookie has eight bytes: no size above is given")
 	close(fd);
 	bpf_object__close(obj);
 }
+
+CASE(kfunc_in_subprogram, "asked by a function of the session's program")
+{
+	struct bpf_object *obj = LOAD(TARGET, "below");
+	int fd = attach(prog_fd(obj, "below"));
+
+	tm_calls(TARGET, 10);
+	CHECK_EQ(e->session_runs[0], 10);
+	CHECK_EQ(e->session_runs[1], 10);
+	CHECK_EQ(e->wrong_cookies, 0);
+	close(fd);
+	bpf_object__close(obj);
+}

@@ -237,3 +237,36 @@ CASE(run_count_leaves_out_misses, "bpf_stats: a miss is no run")
 	close(stats);
 	bpf_object__close(obj);
 }
+
+CASE(stats_come_and_go, "bpf_stats goes on and off while calls are inside")
+{
+	struct recording r = recording_start("count", NESTED);
+	struct bpf_prog_info pi;
+	struct fsession_info in;
+	uint64_t calls[2] = {};
+	pthread_t threads[2];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		REQUIRE_EQ(pthread_create(&threads[i], NULL, nest, &calls[i]),
+			   0);
+	for (i = 0; i < 50; i++) {
+		int stats = SYS(bpf_enable_stats(BPF_STATS_RUN_TIME));
+
+		usleep(i * 100);
+		close(stats);
+		usleep(i * 100);
+	}
+	stop = true;
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	in = info(r.fd);
+	check_missed_nothing(&in, calls[0] + calls[1]);
+	check_recorded(r.rec, in.entries);
+	CHECK_EQ(r.rec->wrong_cookies, 0);
+	CHECK_EQ(r.rec->dirty_cookies, 0);
+	pi = prog_info(r.prog_fd);
+	CHECK_OP(pi.run_cnt, >, 0);
+	CHECK_OP(pi.run_cnt, <, in.entries + in.exits);
+	recording_end(&r);
+}

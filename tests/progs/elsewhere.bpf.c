@@ -146,3 +146,31 @@ int sizes(void *ctx)
 		__sync_fetch_and_add(&e.size_4096, 1);
 	return 0;
 }
+
+/* Asked from a function of the program's own. */
+static __noinline int ask_below(void)
+{
+	__u64 *cookie = bpf_fsession_cookie(sizeof(__u64));
+
+	if (!cookie)
+		return 2;
+	if (!bpf_fsession_is_return()) {
+		*cookie = 0x900d;
+		return 0;
+	}
+	if (*cookie != 0x900d)
+		__sync_fetch_and_add(&e.wrong_cookies, 1);
+	return 1;
+}
+
+SEC("fsession")
+int below(void *ctx)
+{
+	int run = ask_below();
+
+	if (run == 0)
+		__sync_fetch_and_add(&e.session_runs[0], 1);
+	else if (run == 1)
+		__sync_fetch_and_add(&e.session_runs[1], 1);
+	return 0;
+}
