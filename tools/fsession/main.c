@@ -37,7 +37,7 @@ static const char usage[] =
 	"of its programs for many functions, SEC(\"fsession.multi\"):\n"
 	"  -o, --on PATTERN     attach them to what matches PATTERN; may be repeated\n"
 	"  -f, --from FILE      and to what FILE names, a name or pattern a line\n"
-	"  -x, --exclude PATTERN  but not to what matches PATTERN; may be repeated\n"
+	"  -x, --exclude PATTERN  but not, of these, to what matches PATTERN\n"
 	"  -s, --skip           leave out functions that cannot be attached to\n"
 	"  -y, --dry-run        attach nothing; list the functions, as list does\n"
 	"\n"
