@@ -419,7 +419,8 @@ static void *attach_until_stopped(void *prog_fd)
 
 /* In the middle of patching, the site's first byte is a breakpoint's. */
 CASE(many_attach_while_patched,
-     "attached while a kprobe's coming and going has the site patched")
+     "attached while a kprobe's coming and going has the site patched",
+     .timeout = 180)
 {
 	struct recording r = recording_start("count", TARGET);
 	int probe = SYS(open("/dev/" MODULE, O_RDWR | O_CLOEXEC));

@@ -206,7 +206,8 @@ static void check_number(const struct numbers *m, unsigned int number,
 			     (unsigned long long)one->wrong_cookies);
 }
 
-CASE(multi_cookies, "functions of every shape, each with its attach cookie")
+CASE(multi_cookies, "functions of every shape, each with its attach cookie",
+     .timeout = 180)
 {
 	struct numbers m = numbers_load();
 	desc_t t[SHAPES];
@@ -706,7 +707,8 @@ static void probe(int fd, const char *function)
 }
 
 CASE(multi_redirected,
-     "functions with a post handler on them are found among the others")
+     "functions with a post handler on them are found among the others",
+     .timeout = 180)
 {
 	struct recording r = recording_load("count", ARG2);
 	int fd = SYS(open("/dev/" MODULE, O_RDWR | O_CLOEXEC));
