@@ -6,6 +6,7 @@
 #	make dkms-install	the module, for KERNEL= (default: dkms's)
 #	make demo		boot a stock kernel and run the seed's program
 #	make test		the test suite on stock kernels, in QEMU
+#	make test-all		with all cases on every one of them
 #	make check		what can be checked without running a kernel; the
 #				module, too, with KERNEL=
 #	make style		formatting and kernel coding style
@@ -64,7 +65,7 @@ dkms-remove:
 	$(Q)dkms remove -m fsession -v $(VERSION) --all
 	$(Q)rm -rf "$(dkms-source)"
 
-.PHONY: demo test
+.PHONY: demo test test-all
 demo:
 	$(Q)tests/harness/install-deps
 	$(Q)tests/vm run --kernel 6.1 -- \
@@ -74,6 +75,10 @@ demo:
 test:
 	$(Q)tests/harness/install-deps
 	$(Q)tests/run $(TESTFLAGS)
+
+test-all:
+	$(Q)tests/harness/install-deps
+	$(Q)tests/run --all $(TESTFLAGS)
 
 .PHONY: check check-module style
 check: $(check-targets) $(if $(KERNEL),check-module)

@@ -65,6 +65,7 @@ boot() {
 		# One nanosecond an instruction; without sleep=off the clock would follow the host's while the guest idles.
 		accel=tcg
 		cpus=1
+		clock=''
 	else
 		accel=${FSESSION_ACCEL:-$tcg}
 	fi
@@ -76,7 +77,7 @@ boot() {
 		# panic=-1 and -no-reboot: a panic ends QEMU at once. An oops does not: what runs on tells more about it, and
 		# the splat scanner sees it in any case. devkmsg=on: the last line must not fall to a rate limit.
 		# The stall limits are for an emulated CPU that has to wait for a busy host: it looks stuck, but is not.
-		-append "console=$console panic=-1 printk.devkmsg=on rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30 $opt_append"
+		-append "console=$console panic=-1 printk.devkmsg=on rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30 $clock $opt_append"
 	)
 	((opt_icount)) && args+=(-icount "shift=0,sleep=off")
 

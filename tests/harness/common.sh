@@ -147,8 +147,12 @@ arch_select() {
 		qemu_user='qemu-x86_64'
 		# pc boots faster than q35: fewer devices to look for.
 		machine=pc
-		cpu=max
+		# Without fast string instructions: QEMU takes a step for every byte of them, and the kernel, which has other
+		# ways to clear a page, takes these wherever they are.
+		cpu=max,-erms,-fsrm
 		console=ttyS0
+		# It may be relied on: it is the host's. Every look at another clock leaves the emulated processor.
+		clock=tsc=reliable
 		;;
 	aarch64)
 		deb_arch=arm64
@@ -159,6 +163,7 @@ arch_select() {
 		# Pointer authentication by the architecture's own algorithm takes an emulator much longer.
 		cpu=max,pauth-impdef=on
 		console=ttyAMA0
+		clock=''
 		;;
 	*)
 		die "unknown architecture '$1'"
