@@ -266,3 +266,16 @@ bool functions_enabled(void)
 	close(fd);
 	return any;
 }
+
+bool functions_long_result(const struct btf *btf, unsigned int id)
+{
+	const struct btf_type *t = btf__type_by_id(btf, id);
+	int type;
+
+	type = btf__resolve_type(btf, btf__type_by_id(btf, t->type)->type);
+	if (type <= 0)
+		return false;
+	t = btf__type_by_id(btf, type);
+	return btf_is_composite(t) ||
+	       (!btf_is_void(t) && btf__resolve_size(btf, type) > 8);
+}

@@ -29,6 +29,9 @@ int functions_list(struct btf *btf, struct fsession_target_desc **out);
 bool functions_move(struct fsession_target_desc *list, unsigned int count,
 		    unsigned int btf_id, unsigned int to);
 
+/* Has it a result that the kernel's own trampolines do not keep: over a word? */
+bool functions_long_result(const struct btf *btf, unsigned int btf_id);
+
 /* What an attach wrote; the next one wants it to be 0. */
 void functions_forget(struct fsession_target_desc *list, unsigned int count);
 

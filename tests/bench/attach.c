@@ -18,13 +18,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,35 +31,10 @@
 #include <linux/bpf.h>
 #include <linux/fsession.h>
 
+#include "bench.h"
 #include "functions.h"
 
 #define ALL ~0U
-
-/* Attach types that the headers here may not have. */
-#define TRACE_KPROBE_SESSION 56 /* Linux 6.10 */
-#define TRACE_FSESSION_MULTI 61 /* Linux 7.2 */
-
-/* BPF_LINK_CREATE's arguments, of all these. */
-struct link_create {
-	__u32 prog_fd;
-	__u32 target_fd;
-	__u32 attach_type;
-	__u32 flags;
-	union {
-		struct {
-			__u32 flags;
-			__u32 cnt;
-			__aligned_u64 syms;
-			__aligned_u64 addrs;
-			__aligned_u64 cookies;
-		} kprobe_multi;
-		struct {
-			__aligned_u64 ids;
-			__aligned_u64 cookies;
-			__u32 cnt;
-		} tracing_multi;
-	};
-};
 
 typedef struct fsession_target_desc desc_t;
 
@@ -86,20 +59,6 @@ struct mechanism {
 };
 
 static int device = -1;
-
-static void __attribute__((noreturn, format(printf, 1, 2)))
-die(const char *fmt, ...)
-{
-	int err = errno;
-	va_list args;
-
-	fprintf(stderr, "attach: ");
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fprintf(stderr, ": %s\n", strerror(err));
-	exit(2);
-}
 
 static uint64_t now_ms(void)
 {
@@ -131,41 +90,21 @@ static int attach_module(const struct mechanism *m, const struct functions *f,
 	return fd < 0 ? -errno : fd;
 }
 
-static int link_create(struct link_create *attr)
-{
-	int fd = syscall(__NR_bpf, BPF_LINK_CREATE, attr, sizeof(*attr));
-
-	return fd < 0 ? -errno : fd;
-}
-
 static int attach_kprobe(const struct mechanism *m, const struct functions *f,
 			 unsigned int from, unsigned int count,
 			 unsigned int *attached)
 {
-	struct link_create attr = {
-		.prog_fd = m->prog_fd,
-		.attach_type = m->attach_type,
-		.kprobe_multi.cnt = count,
-		.kprobe_multi.addrs = (uintptr_t)(f->addrs + from),
-	};
-
 	*attached = count;
-	return link_create(&attr);
+	return link_kprobes(m->prog_fd, m->attach_type, 0, f->addrs + from,
+			    count);
 }
 
 static int attach_native(const struct mechanism *m, const struct functions *f,
 			 unsigned int from, unsigned int count,
 			 unsigned int *attached)
 {
-	struct link_create attr = {
-		.prog_fd = m->prog_fd,
-		.attach_type = m->attach_type,
-		.tracing_multi.cnt = count,
-		.tracing_multi.ids = (uintptr_t)(f->ids + from),
-	};
-
 	*attached = count;
-	return link_create(&attr);
+	return link_native_multi(m->prog_fd, f->ids + from, count);
 }
 
 /* clang-format off */
@@ -201,19 +140,6 @@ static int load_program(const struct mechanism *m, unsigned int target)
 	fd = bpf_prog_load(m->prog_type, "empty", "GPL", insns,
 			   sizeof(insns) / sizeof(insns[0]), &opts);
 	return fd < 0 ? -errno : fd;
-}
-
-static const char *why_missing(int err)
-{
-	switch (-err) {
-	case EINVAL:
-		return "this kernel does not know it";
-	case EOPNOTSUPP:
-	case 524: /* the kernel's own ENOTSUPP */
-		return "not in this kernel's config, or not for its architecture";
-	default:
-		return strerror(-err);
-	}
 }
 
 static void drain(void)
@@ -269,20 +195,6 @@ static void prepare(unsigned int target, desc_t *one)
  * Which functions
  */
 
-/* Results that the kernel's own trampolines do not keep: of more than a word. */
-static bool has_long_result(const struct btf *btf, unsigned int id)
-{
-	const struct btf_type *t = btf__type_by_id(btf, id);
-	int type;
-
-	type = btf__resolve_type(btf, btf__type_by_id(btf, t->type)->type);
-	if (type <= 0)
-		return false;
-	t = btf__type_by_id(btf, type);
-	return btf_is_composite(t) ||
-	       (!btf_is_void(t) && btf__resolve_size(btf, type) > 8);
-}
-
 static void keep(struct functions *f, unsigned int from, unsigned int count)
 {
 	memmove(f->list + f->count, f->list + from, count * sizeof(*f->list));
@@ -330,7 +242,8 @@ static struct functions choose(const struct btf *btf, desc_t *list,
 	close(fd);
 	drain();
 	for (i = 0; i < count; i++) {
-		if (!list[i].status && !has_long_result(btf, list[i].btf_id))
+		if (!list[i].status &&
+		    !functions_long_result(btf, list[i].btf_id))
 			list[n++] = list[i];
 	}
 	printf("%u taken by the module, %u of them with a result of one word\n",

@@ -14,6 +14,7 @@ bench-bpf := $(patsubst %.bpf.c,$(B)/%.bpf.o,\
 	$(sort $(wildcard tests/bench/*.bpf.c)))
 
 bench-bins := $(B)/tests/bench/calls $(B)/tests/bench/attach
+bench-objs := $(addprefix $(B)/tests/bench/,calls.o attach.o put.o bench.o)
 
 test-targets += $(bench-bins) $(bench-bpf)
 
@@ -21,12 +22,15 @@ $(bench-bpf): $(B)/%.bpf.o: %.bpf.c $(userlib-include)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(bpf-cflags) -Werror -c -o $@ $<
 
-$(bench-bins): $(B)/%: %.c $(userlib-include) $(B)/tests/functions.o \
-		$(B)/libfsession.a
+$(bench-objs): $(B)/%.o: %.c $(userlib-include) | $(B)/.libbpf
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(user-cflags) -Itests -I$(B)/include $(LDFLAGS) \
-		-o $@ $< $(B)/tests/functions.o $(B)/libfsession.a \
-		$(libbpf-libs) -lpthread
+	$(Q)$(CC) $(CFLAGS) $(user-cflags) -Itests -I$(B)/include -c -o $@ $<
+
+$(B)/tests/bench/calls: $(B)/tests/bench/put.o
+$(bench-bins): %: %.o $(B)/tests/bench/bench.o $(B)/tests/functions.o \
+		$(B)/libfsession.a
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+		$(B)/libfsession.a $(libbpf-libs) -lpthread
 
 .PHONY: install-bench
 install-bench: $(bench-bins) $(bench-bpf)
@@ -37,4 +41,4 @@ install-bench: $(bench-bins) $(bench-bpf)
 # In guests, it is where the tests are.
 install-tests: install-bench
 
--include $(bench-bpf:.o=.d) $(bench-bins:=.d)
+-include $(bench-bpf:.o=.d) $(bench-objs:.o=.d)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a traced call costs. The driver calls a function of the kernel that is
- * nearly empty, from a program that does nothing else; what is put on that
- * function does nothing.
+ * nearly empty, from a program that does nothing else. What is put on that
+ * function does nothing, or hands a value from entry to exit, or counts.
  */
 #include <fsession/fsession.bpf.h>
 
@@ -90,6 +90,41 @@ int fexit_map(void *ctx)
 	if (bpf_map_lookup_elem(&started, &key))
 		bpf_map_delete_elem(&started, &key);
 	return 0;
+}
+
+/* Entries and exits, one word each. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, __u64);
+} counts SEC(".maps");
+
+static __always_inline int count(__u32 key)
+{
+	__u64 *value = bpf_map_lookup_elem(&counts, &key);
+
+	if (value)
+		++*value;
+	return 0;
+}
+
+SEC("fsession/bpf_get_numa_node_id")
+int session_count(void *ctx)
+{
+	return count(bpf_session_is_return(ctx));
+}
+
+SEC("fentry/bpf_get_numa_node_id")
+int fentry_count(void *ctx)
+{
+	return count(0);
+}
+
+SEC("fexit/bpf_get_numa_node_id")
+int fexit_count(void *ctx)
+{
+	return count(1);
 }
 
 SEC("kprobe/bpf_get_numa_node_id")

@@ -31,3 +31,21 @@ int native_cookie(void *ctx)
 		*cookie = 1;
 	return 0;
 }
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, __u64);
+} counts SEC(".maps");
+
+SEC("fexit/bpf_get_numa_node_id")
+int native_count(void *ctx)
+{
+	__u32 key = bpf_session_is_return(ctx);
+	__u64 *value = bpf_map_lookup_elem(&counts, &key);
+
+	if (value)
+		++*value;
+	return 0;
+}
