@@ -32,6 +32,38 @@ $(bench-bins): %: %.o $(B)/tests/bench/bench.o $(B)/tests/functions.o \
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 		$(B)/libfsession.a $(libbpf-libs) -lpthread
 
+# The stub's cycles, with stand-ins for the kernel's headers, so that it is
+# assembled as it is.
+cycles-src := tests/bench/cycles
+cycles-out := $(B)/tests/bench/cycles
+cycles-objs := $(addprefix $(cycles-out)/,cycles.o model.o shapes.o stub.o)
+cycles-asm := -D__ASSEMBLY__ -I$(cycles-src) -Iarch/x86 -MMD -MP
+
+$(cycles-out)/stub.o: arch/x86/stub.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(cycles-asm) -c -o $@ $<
+
+$(cycles-out)/shapes.o: $(cycles-src)/shapes.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(cycles-asm) -c -o $@ $<
+
+$(cycles-out)/model.o: $(cycles-src)/model.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(WARNINGS) -D_GNU_SOURCE -fno-pie -I$(cycles-src) \
+		-Iarch/x86 -MMD -MP -c -o $@ $<
+
+$(cycles-out)/cycles.o: $(cycles-src)/cycles.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(WARNINGS) -D_GNU_SOURCE -fno-pie -MMD -MP -c -o $@ $<
+
+$(cycles-out)/cycles: $(cycles-objs)
+	$(Q)$(CC) $(LDFLAGS) -no-pie -Wl,-z,noexecstack -o $@ $^
+
+# Not among the tests' programs: nobody needs it in a guest.
+cycles-here := $(if $(filter x86_64,$(shell uname -m)),$(cycles-out)/cycles)
+.PHONY: bench-cycles
+bench-cycles: $(cycles-here)
+
 .PHONY: install-bench
 install-bench: $(bench-bins) $(bench-bpf)
 	$(Q)install -d $(DESTDIR)$(bench-dir)
@@ -41,4 +73,4 @@ install-bench: $(bench-bins) $(bench-bpf)
 # In guests, it is where the tests are.
 install-tests: install-bench
 
--include $(bench-bpf:.o=.d) $(bench-objs:.o=.d)
+-include $(bench-bpf:.o=.d) $(bench-objs:.o=.d) $(cycles-objs:.o=.d)

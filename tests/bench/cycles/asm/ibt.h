@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Stand-in for the kernel's: ENDBR is with linkage.h. */

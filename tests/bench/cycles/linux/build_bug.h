@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Stand-in for the kernel's. */
+#include <assert.h>

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Stand-in for what kbuild makes of arch/x86/offsets.c: of the structures in
+ * model.h, which has to agree.
+ */
+#ifndef OFFSETS_H
+#define OFFSETS_H
+
+#define FSESSION_SOLO_STUB    1
+#define FSESSION_RCU_WATCHING 8
+#define FSESSION_RUN_EXIT     1
+#define FSESSION_CT_STATE     0
+#define FSESSION_TASK_BPF_CTX 128
+#define FSESSION_TABLE_BYTES  8
+#define FSESSION_TABLE_SLOT   40
+#define FSESSION_SITE_LIST    0
+#define FSESSION_SITE_FUNC    8
+#define FSESSION_SITE_KEY     24
+#define FSESSION_SITE_NR      30
+#define FSESSION_LIST_ACTIVE  0
+#define FSESSION_LIST_FLIGHT  8
+#define FSESSION_LIST_GUARD   16
+#define FSESSION_LIST_FUNC    24
+#define FSESSION_LIST_COOKIE  32
+#define FSESSION_FLIGHT_IN    0
+#define FSESSION_FLIGHT_OUT   8
+
+/* As kernels with PREEMPT_DYNAMIC are, as Debian's. */
+#define CONFIG_PREEMPTION 1
+
+/* Where per-CPU variables lie from gs, see struct cpu. */
+#define CPU_CURRENT	     8
+#define CPU_PREEMPT	     16
+#define CPU_CONTEXT_TRACKING 20
+
+#endif /* OFFSETS_H */
