@@ -7,6 +7,8 @@
 #	make demo		boot a stock kernel and run the seed's program
 #	make test		the test suite on stock kernels, in QEMU
 #	make test-all		with all cases on every one of them
+#	make bench		what a traced call costs, on stock kernels, in QEMU,
+#				and in cycles here; KERNELS="6.1 7.x" for some
 #	make check		what can be checked without running a kernel; the
 #				module, too, with KERNEL=
 #	make style		formatting and kernel coding style

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-# The benchmarks: what a traced call costs, in a guest that counts instructions,
+# The benchmarks: what a traced call costs, in guests that count instructions and
+# in cycles of this machine (docs/performance.md),
+#
+#	make bench			[KERNELS="6.1 7.x"]
+#
+# in one guest only,
 #
 #	tests/vm run --icount --kernel 7.x -- \
-#		/usr/local/lib/fsession/bench/calls
+#		/usr/local/lib/fsession/bench/calls | tests/bench/report text
 #
 # and how long it takes to attach to many functions:
 #
@@ -63,6 +68,18 @@ $(cycles-out)/cycles: $(cycles-objs)
 cycles-here := $(if $(filter x86_64,$(shell uname -m)),$(cycles-out)/cycles)
 .PHONY: bench-cycles
 bench-cycles: $(cycles-here)
+
+.PHONY: bench
+bench:
+	$(Q)tests/harness/install-deps
+	$(Q)tests/bench/run $(BENCHFLAGS) $(KERNELS)
+
+# That what the benchmarks print still becomes tables and plots; and, briefly, that
+# the stub runs in user space.
+check-targets += check-bench
+.PHONY: check-bench
+check-bench: $(cycles-here)
+	$(Q)tests/bench/check $(cycles-here)
 
 .PHONY: install-bench
 install-bench: $(bench-bins) $(bench-bpf)

@@ -4,7 +4,7 @@
  *
  *	calls [--many] [CALLS]
  *
- * Calls one function of the kernel CALLS times (1000 unless given) with each
+ * Calls one function of the kernel CALLS times (200 unless given) with each
  * mechanism on it, and prints what a call takes longer than with nothing on it, in
  * nanoseconds: the least of some runs, so that no run is in it that was
  * interrupted. In a guest that runs one instruction per virtual nanosecond
@@ -104,7 +104,7 @@ static const struct row rows[] = {
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
-static unsigned int calls = 1000;
+static unsigned int calls = 200;
 
 /* The program that calls the function, and one that does all but that. */
 struct driver {
