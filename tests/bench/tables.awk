@@ -95,6 +95,9 @@ function markdown_head(first,	k) {
 }
 
 function markdown_calls(	i, k, row, group, cell, reasons) {
+	for (k = 1; k <= nr_kernels; k++)
+		printf "%s%s is %s", k == 1 ? "" : "; ", kernels[k], about[kernels[k]]
+	print ".\n"
 	markdown_head("instructions added to a call")
 	for (i = 1; i <= nr_rows; i++) {
 		row = rows[i]
@@ -107,16 +110,18 @@ function markdown_calls(	i, k, row, group, cell, reasons) {
 		}
 		printf "| %s |", name_of(row)
 		for (k = 1; k <= nr_kernels; k++) {
-			cell = "-"
+			cell = ""
 			if ((kernels[k], row) in added)
 				cell = sprintf("%.0f", added[kernels[k], row])
-			else if ((kernels[k], row) in missing && missing[kernels[k], row] != "not in this kernel")
+			else if ((kernels[k], row) in missing)
+				cell = "-"
+			if (cell == "-" && missing[kernels[k], row] != "not in this kernel")
 				reasons = reasons "\n- " kernels[k] ", " group ", " name_of(row) ": " missing[kernels[k], row]
 			printf " %s |", cell
 		}
 		print ""
 	}
-	print "\n\"-\": not in this kernel" (reasons == "" ? "." : ", or:\n" reasons)
+	print "\nNothing in a field: not measured. \"-\": not in this kernel" (reasons == "" ? "." : ", or:\n" reasons)
 	markdown_ratio("a session to a native one", "session", native)
 	markdown_ratio("a session to fentry + fexit", "session", pair)
 	markdown_each()
