@@ -35,6 +35,18 @@ void fsession_stub(void);
 #include "frame.h"
 #include "arch.h"
 
+/*
+ * Does the stub run a lone session's program by itself? Where the rules are other
+ * ones, or more is to be told to checkers, C does it.
+ */
+#if defined(FSESSION_ARCH_SOLO_STUB) && defined(CONFIG_SMP) && \
+	defined(CONFIG_JUMP_LABEL) && defined(FSESSION_RCU_WATCHING) && \
+	!defined(CONFIG_PREEMPT_RT) && !defined(CONFIG_PROVE_RCU) && \
+	!defined(CONFIG_CFI_CLANG) && !defined(CONFIG_CFI) && \
+	!defined(CONFIG_KMSAN)
+#define FSESSION_SOLO_STUB
+#endif
+
 #define FSESSION_VERSION	"0.1.0"
 
 /*
@@ -125,7 +137,7 @@ struct fsession_site {
 	const struct fsession_list *list;
 	unsigned long func;		/* the symbol, before any ENDBR */
 	struct fsession_reg *reg;
-	u32 key;			/* low half of body, enough on x86 */
+	u32 key;			/* low half of body, for the stub */
 	u16 layout : 15;		/* number of a wide one, or 0 */
 	u16 refused : 1;		/* by ftrace: was never armed */
 	u8 nr;				/* argument words */
@@ -167,7 +179,6 @@ struct fsession_reg {
  * gone; a site's key never changes, so whatever a reader finds is what it says.
  */
 struct fsession_table {
-	u32 shift;
 	u32 mask;
 	u32 bytes;		/* the mask for offsets of slots */
 	u32 used;		/* slots not empty */
@@ -447,6 +458,16 @@ void fsession_site_exit(void);	/* not held; nothing is attached */
 extern struct fsession_table *fsession_table;
 extern struct fsession_site fsession_no_site;
 
+/*
+ * Where in the site table to look first for the function that @body is in.
+ * Functions are apart by the 8 or 16 bytes that they are aligned to, so that low
+ * bits are as good as any.
+ */
+static __always_inline u32 fsession_hash(unsigned long body)
+{
+	return body >> 3;
+}
+
 /* Hot path, or with fsession_mutex held. The stub has the same. */
 static __always_inline struct fsession_site *
 fsession_site_find(unsigned long body)
@@ -455,7 +476,7 @@ fsession_site_find(unsigned long body)
 	struct fsession_site *site;
 	u32 i;
 
-	for (i = fsession_arch_hash(body, table->shift);; i++) {
+	for (i = fsession_hash(body);; i++) {
 		/* Address dependency; pairs with table_insert(). */
 		site = READ_ONCE(table->slot[i & table->mask]);
 		if (likely(fsession_site_body(site) == body))

@@ -46,7 +46,6 @@ static struct fsession_table *table_new(u32 bits)
 			 GFP_KERNEL_ACCOUNT);
 	if (!table)
 		return NULL;
-	table->shift = 64 - bits;
 	table->mask = (1U << bits) - 1;
 	table->bytes = table->mask * sizeof(table->slot[0]);
 	for (i = 0; i <= table->mask; i++)
@@ -57,7 +56,7 @@ static struct fsession_table *table_new(u32 bits)
 static void table_insert(struct fsession_table *table,
 			 struct fsession_site *site)
 {
-	u32 i = fsession_arch_hash(fsession_site_body(site), table->shift);
+	u32 i = fsession_hash(fsession_site_body(site));
 	struct fsession_site *old;
 
 	for (;; i++) {
@@ -86,7 +85,7 @@ static int table_reserve(u32 more)
 	while ((1ULL << bits) < 2 * want + want / 2)
 		bits++;
 	if (2 * ((u64)old->used + more) <= old->mask + 1ULL &&
-	    bits + 2 >= 64 - old->shift)
+	    (old->mask + 1ULL) >> 2 <= 1ULL << bits)
 		return 0;
 	new = table_new(bits);
 	if (!new)
@@ -106,7 +105,7 @@ static int table_reserve(u32 more)
 static void table_remove(struct fsession_site *site)
 {
 	struct fsession_table *table = fsession_table;
-	u32 i = fsession_arch_hash(fsession_site_body(site), table->shift);
+	u32 i = fsession_hash(fsession_site_body(site));
 
 	lockdep_assert_held(&fsession_mutex);
 	while (table->slot[i & table->mask] != site)

@@ -7,7 +7,6 @@
 #define FSESSION_ARM64_ARCH_H
 
 #include <linux/bpf.h>
-#include <linux/hash.h>
 #include <linux/math.h>
 #include <linux/uaccess.h>
 #include <asm/insn.h>
@@ -57,12 +56,6 @@ static inline unsigned long fsession_arch_site(unsigned long func)
 static inline void *fsession_arch_stub(u32 nr)
 {
 	return fsession_stub;
-}
-
-/* Where in the site table to look first for the function that @body is in. */
-static inline u32 fsession_arch_hash(unsigned long body, u32 shift)
-{
-	return (body * GOLDEN_RATIO_64) >> shift;
 }
 
 /* What the bl at the site leaves in x30: the key of the site table. */

@@ -51,16 +51,20 @@ static inline unsigned long fsession_arch_site(unsigned long func)
 	return 0;
 }
 
-/*
- * Does the stub run a lone session's program by itself? Where the rules are other
- * ones, or more is to be told to checkers, C does it.
- */
-#if defined(CONFIG_SMP) && defined(CONFIG_PREEMPT_COUNT) && \
-	defined(CONFIG_JUMP_LABEL) && defined(FSESSION_RCU_WATCHING) && \
-	!defined(CONFIG_PREEMPT_RT) && !defined(CONFIG_PROVE_RCU) && \
-	!defined(CONFIG_CFI_CLANG) && !defined(CONFIG_CFI) && \
-	!defined(CONFIG_KMSAN)
-#define FSESSION_SOLO_STUB
+/* The stub can run a program by itself: see fsession.h. */
+#ifdef CONFIG_PREEMPT_COUNT
+#define FSESSION_ARCH_SOLO_STUB
+#endif
+
+/* What the stub has to know of structures that only x86 has: see offsets.c. */
+#ifdef HAVE_PCPU_HOT
+#define FSESSION_ARCH_OFFSETS() \
+do { \
+	OFFSET(FSESSION_HOT_CURRENT, pcpu_hot, current_task); \
+	OFFSET(FSESSION_HOT_PREEMPT, pcpu_hot, preempt_count); \
+} while (0)
+#else
+#define FSESSION_ARCH_OFFSETS() do { } while (0)
 #endif
 
 /* For functions with 0, 1, ... words of arguments, if these are in registers. */
@@ -81,16 +85,6 @@ static inline void *fsession_arch_stub(u32 nr)
 	};
 
 	return stubs[nr];
-}
-
-/*
- * Where in the site table to look first for the function that @body is in. The
- * stub does it, too. Functions are apart by the 16 bytes that they are aligned
- * to, so that low bits are as good as any.
- */
-static inline u32 fsession_arch_hash(unsigned long body, u32 shift)
-{
-	return body >> 3;
 }
 
 /* What the call at the site pushes: the key of the site table. */

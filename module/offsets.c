@@ -6,6 +6,7 @@
 #define COMPILE_OFFSETS
 #include <linux/context_tracking_state.h>
 #include <linux/kbuild.h>
+#include <linux/log2.h>
 #include <linux/sched.h>
 
 #include "fsession.h"
@@ -24,10 +25,7 @@ void fsession_offsets(void)
 	DEFINE(FSESSION_RUN_EXIT, FSESSION_EXIT);
 	OFFSET(FSESSION_CT_STATE, context_tracking, state);
 	OFFSET(FSESSION_TASK_BPF_CTX, task_struct, bpf_ctx);
-#ifdef HAVE_PCPU_HOT
-	OFFSET(FSESSION_HOT_CURRENT, pcpu_hot, current_task);
-	OFFSET(FSESSION_HOT_PREEMPT, pcpu_hot, preempt_count);
-#endif
+	FSESSION_ARCH_OFFSETS();
 	OFFSET(FSESSION_TABLE_BYTES, fsession_table, bytes);
 	OFFSET(FSESSION_TABLE_SLOT, fsession_table, slot);
 	OFFSET(FSESSION_SITE_LIST, fsession_site, list);
