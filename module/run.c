@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The hot path: the C half of the stub. Runs at every call of a traced
- * function, in whatever context that is called: interrupts, NMI, scheduler. On
- * x86 the stub does by itself what is here for a lone session; what is said here
- * of why and in which order goes for it, too.
+ * function, in whatever context that is called: interrupts, NMI, scheduler. The
+ * stub does by itself what is here for a lone session; what is said here of why
+ * and in which order goes for it, too.
  *
  * Nothing here may be traced, take a lock, or write to a cache line that other
  * CPUs write to. A program runs with preemption off, which is also what keeps

@@ -53,9 +53,38 @@ static inline unsigned long fsession_arch_site(unsigned long func)
 	return 0;
 }
 
+/* The stub can run a program by itself: see fsession.h. */
+#define FSESSION_ARCH_SOLO_STUB
+
+/* What the stub has to know of structures that only arm64 has: see offsets.c. */
+#define FSESSION_ARCH_OFFSETS() \
+do { \
+	DEFINE(FSESSION_RCU_WATCHING_BIT, ilog2(FSESSION_RCU_WATCHING)); \
+	OFFSET(FSESSION_TASK_PREEMPT, task_struct, thread_info.preempt_count); \
+	OFFSET(FSESSION_TASK_PREEMPT_COUNT, task_struct, \
+	       thread_info.preempt.count); \
+} while (0)
+
+/* For functions with 0, 1, ... words of arguments, if these are in registers. */
+void fsession_stub_0(void);
+void fsession_stub_1(void);
+void fsession_stub_2(void);
+void fsession_stub_3(void);
+void fsession_stub_4(void);
+void fsession_stub_5(void);
+void fsession_stub_6(void);
+void fsession_stub_7(void);
+void fsession_stub_8(void);
+
 static inline void *fsession_arch_stub(u32 nr)
 {
-	return fsession_stub;
+	static void (*const stubs[])(void) = {
+		fsession_stub_0, fsession_stub_1, fsession_stub_2,
+		fsession_stub_3, fsession_stub_4, fsession_stub_5,
+		fsession_stub_6, fsession_stub_7, fsession_stub_8,
+	};
+
+	return stubs[nr];
 }
 
 /* What the bl at the site leaves in x30: the key of the site table. */

@@ -8,21 +8,26 @@
  *	fp	[ x29 of f's caller                       ]  <- record of caller
  *	body	[ x30: return address into f, past its bl ]
  *	record	[ -> record of the caller                 ]  <- x29
+ *	x8	[ where f is to put a big result          ]
  *	words	[ 8 argument registers, 1 spare           ]  <- ctx, unless wide
  *	nr	[ number of argument words                ]  ctx[-1]
  *	func	[ address of f                            ]  ctx[-2]
- *	x8	[ where f is to put a big result          ]
- *	ret	[ x0, x1 as f returned them               ]
+ *	x19	[ x19, x20 of f's caller                  ]
  *	guard	[ see fsession_guard()                    ]
+ *	list	[ the programs of this call               ]
+ *	run	[ struct bpf_tramp_run_ctx, 2 words       ]  <- current->bpf_ctx
+ *	ret	[ x0, x1 as f returned them               ]
+ *	pad	[ keeps the frame a multiple of 16        ]
  *	ran	[ sessions whose entry ran, a bit each    ]
  *	prog	[ the program now running                 ]
- *	pad	[ keeps the frame a multiple of 16        ]
- *	list	[ the programs of this call               ]
  *	slot	[ cookie of the program now running       ]
- *	run	[ struct bpf_tramp_run_ctx                ]
  *	cookie	[ cookies of the first two sessions       ]  <- frame
  *		[ struct fsession_list says what is       ]
  *		[ here when list->extra is not zero       ]  <- sp
+ *
+ * When the stub runs the program itself, what is below ret is not used. The upper
+ * word of run, for which nobody asks, is the cookie. While the program runs at the
+ * entry, ret may have what lay in the result's word.
  */
 #ifndef FSESSION_ARM64_FRAME_H
 #define FSESSION_ARM64_FRAME_H
@@ -33,15 +38,20 @@
 #define FSESSION_SHARED_STUBS		256
 #define FSESSION_SHARED_STUB_SIZE	16
 
-#define FSESSION_FRAME_RET	80
-#define FSESSION_FRAME_X8	96
-#define FSESSION_FRAME_NR	112
-#define FSESSION_FRAME_WORDS	120
-#define FSESSION_FRAME_RECORD	192
-#define FSESSION_FRAME_BODY	200
-#define FSESSION_FRAME_FP	208
-#define FSESSION_FRAME_CALLER	216
-#define FSESSION_FRAME_SIZE	224
+#define FSESSION_FRAME_RET	48
+#define FSESSION_FRAME_RUN	64
+#define FSESSION_FRAME_LIST	80
+#define FSESSION_FRAME_GUARD	88
+#define FSESSION_FRAME_X19	96
+#define FSESSION_FRAME_FUNC	112
+#define FSESSION_FRAME_NR	120
+#define FSESSION_FRAME_WORDS	128
+#define FSESSION_FRAME_X8	200
+#define FSESSION_FRAME_RECORD	208
+#define FSESSION_FRAME_BODY	216
+#define FSESSION_FRAME_FP	224
+#define FSESSION_FRAME_CALLER	232
+#define FSESSION_FRAME_SIZE	240
 
 #ifndef __ASSEMBLY__
 
@@ -53,18 +63,19 @@
 
 struct fsession_frame {
 	u64 cookie[FSESSION_INLINE_COOKIES];
-	struct bpf_tramp_run_ctx run;
 	u64 *slot;
-	const struct fsession_list *list;
-	u64 pad;
 	const struct bpf_prog *prog;
 	u64 ran;
-	unsigned long guard;
+	u64 pad;
 	u64 ret[2];
-	u64 x8;
+	struct bpf_tramp_run_ctx run;
+	const struct fsession_list *list;
+	unsigned long guard;
+	unsigned long x19[2];
 	u64 func;
 	u64 nr;
 	u64 words[FSESSION_ARG_REGS + 1];
+	u64 x8;
 	unsigned long record;
 	unsigned long body;
 	unsigned long fp;
@@ -72,9 +83,14 @@ struct fsession_frame {
 };
 
 static_assert(offsetof(struct fsession_frame, ret) == FSESSION_FRAME_RET);
-static_assert(offsetof(struct fsession_frame, x8) == FSESSION_FRAME_X8);
+static_assert(offsetof(struct fsession_frame, run) == FSESSION_FRAME_RUN);
+static_assert(offsetof(struct fsession_frame, list) == FSESSION_FRAME_LIST);
+static_assert(offsetof(struct fsession_frame, guard) == FSESSION_FRAME_GUARD);
+static_assert(offsetof(struct fsession_frame, x19) == FSESSION_FRAME_X19);
+static_assert(offsetof(struct fsession_frame, func) == FSESSION_FRAME_FUNC);
 static_assert(offsetof(struct fsession_frame, nr) == FSESSION_FRAME_NR);
 static_assert(offsetof(struct fsession_frame, words) == FSESSION_FRAME_WORDS);
+static_assert(offsetof(struct fsession_frame, x8) == FSESSION_FRAME_X8);
 static_assert(offsetof(struct fsession_frame, record) ==
 	      FSESSION_FRAME_RECORD);
 static_assert(offsetof(struct fsession_frame, body) == FSESSION_FRAME_BODY);
@@ -82,6 +98,14 @@ static_assert(offsetof(struct fsession_frame, fp) == FSESSION_FRAME_FP);
 static_assert(offsetof(struct fsession_frame, caller) ==
 	      FSESSION_FRAME_CALLER);
 static_assert(sizeof(struct fsession_frame) == FSESSION_FRAME_SIZE);
+/* Pairs that the stub stores and loads at once. */
+static_assert(FSESSION_FRAME_GUARD - FSESSION_FRAME_LIST == 8);
+static_assert(FSESSION_FRAME_NR - FSESSION_FRAME_FUNC == 8);
+static_assert(FSESSION_FRAME_X8 - FSESSION_FRAME_WORDS ==
+	      8 * (FSESSION_ARG_REGS + 1));
+/* What the stub makes of run: the attach cookie, and a word that it may use. */
+static_assert(offsetof(struct bpf_tramp_run_ctx, bpf_cookie) == 0);
+static_assert(sizeof(struct bpf_tramp_run_ctx) == 16);
 /*
  * sp must be a multiple of 16. Stack-passed arguments start where the frame
  * ends.
