@@ -372,7 +372,8 @@ CASE(multi_denied, "what must not be traced is refused as for one")
 	recording_end(&r);
 }
 
-CASE(multi_busy, "functions that bpf(2) traces are found among the others")
+CASE(multi_busy, "functions that bpf(2) traces are found among the others",
+     .timeout = 180)
 {
 	struct recording r = recording_load("count", ARG2);
 	struct bpf_object *other = open_object("recorder");
