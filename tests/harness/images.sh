@@ -89,25 +89,38 @@ apt_versions() {
 	apt_query madison "$1" 2>/dev/null | awk '{ print $3 }'
 }
 
+# kernel_offers: prints what kernel_packages may be now, "VERSION IMAGE" a line, the newest of a pattern first.
+kernel_offers() {
+	local package image version
+	for package in ${kernel_packages//,/ }; do
+		if [[ $package == *'*'* ]]; then
+			while read -r image; do
+				# shellcheck disable=SC2053 # a glob is meant
+				[[ $image == $package ]] || continue
+				apt_versions "$image" | sed "s/\$/ $image/"
+			done < <(apt_query pkgnames linux-image- | sort -rV)
+		else
+			while read -r version; do
+				apt_query show "$package=$version" |
+					sed -n "s/^Depends:.*\(linux-image-[0-9][^ ,]*\).*/$version \1/p"
+			done < <(apt_versions "$package")
+		fi
+	done
+}
+
 # kernel_resolve: sets kernel_release (what uname -r says) and kernel_version (of the Debian package).
 kernel_resolve() {
-	local package version image headers
+	local version image
 	kernel_release='' kernel_version=''
-	for package in ${kernel_packages//,/ }; do
-		while read -r version; do
-			# shellcheck disable=SC2053 # a glob is meant
-			[[ $version == $kernel_versions ]] || continue
-			[[ -z $kernel_version ]] || dpkg --compare-versions "$version" gt "$kernel_version" || continue
-			image=$(apt_query show "$package=$version" |
-				sed -n 's/^Depends:.*\(linux-image-[0-9][^ ,]*\).*/\1/p')
-			[[ -n $image ]] || continue
-			# The header package can lag behind, or be gone from the archive before the image is.
-			headers=${image/image/headers}
-			apt_versions "$headers" | grep -xF "$version" >/dev/null || continue
-			kernel_release=${image#linux-image-}
-			kernel_version=$version
-		done < <(apt_versions "$package")
-	done
+	while read -r version image; do
+		# shellcheck disable=SC2053 # a glob is meant
+		[[ $version == $kernel_versions ]] || continue
+		[[ -z $kernel_version ]] || dpkg --compare-versions "$version" gt "$kernel_version" || continue
+		# The header package can lag behind, or be gone from the archive before the image is.
+		apt_versions "${image/image/headers}" | grep -xF "$version" >/dev/null || continue
+		kernel_release=${image#linux-image-}
+		kernel_version=$version
+	done < <(kernel_offers)
 	[[ -n $kernel_release ]]
 }
 
