@@ -189,7 +189,7 @@ struct fsession_table {
 
 /* Corrections to what a session's lists say, off the common path. Per CPU. */
 struct fsession_odd {
-	u64 missed;	/* program was running on this CPU already */
+	u64 missed;	/* program was running on this CPU, or low on stack */
 	u64 skipped;	/* came in before attach was done, or after detach */
 	u64 unran_out;	/* went out of a missed or skipped call */
 	u64 dropped;	/* entry ran, exit did not: detached in between */

@@ -155,6 +155,29 @@ static __always_inline bool run_entry(struct fsession_frame *frame,
 	return ran;
 }
 
+/* Counts a call in and out that no program runs for, as the stack is too short. */
+static noinline notrace void miss_all(const struct fsession_list *list)
+{
+	u32 i;
+
+	this_cpu_inc(list->flight->in);
+	for (i = 0; i < list->n; i++) {
+		const struct fsession_session *s = list->session[i];
+		struct bpf_prog *prog = READ_ONCE(s->prog);
+
+		if (prog) {
+			this_cpu_inc(s->odd->missed);
+			prog_missed(prog);
+		} else {
+			this_cpu_inc(s->odd->skipped);
+		}
+		this_cpu_inc(s->odd->unran_out);
+	}
+	/* As in fsession_exit(). */
+	smp_mb__before_atomic();
+	this_cpu_inc(list->flight->out);
+}
+
 /*
  * Runs the entry of every session on the list. A session is marked in
  * frame->ran if and only if its program ran; only then will its exit run.
@@ -277,6 +300,10 @@ static __always_inline long enter(struct fsession_frame *frame, void *extra,
 	list = READ_ONCE(site->list);
 	if (unlikely(list == &fsession_no_list))
 		goto pass;
+	if (unlikely(fsession_arch_stack_low(frame))) {
+		miss_all(list);
+		goto pass;
+	}
 	/*
 	 * The list may have changed since the stub was told how much. Less than
 	 * it has does no harm unless the function takes stack arguments, and

@@ -7,9 +7,11 @@
 #define FSESSION_ARM64_ARCH_H
 
 #include <linux/bpf.h>
+#include <linux/build_bug.h>
 #include <linux/math.h>
 #include <linux/uaccess.h>
 #include <asm/insn.h>
+#include <asm/memory.h>
 
 /* How the names of functions that are system calls begin. */
 #define FSESSION_SYSCALL_PREFIX	"__arm64_sys_"
@@ -53,12 +55,41 @@ static inline unsigned long fsession_arch_site(unsigned long func)
 	return 0;
 }
 
+/*
+ * Is @frame in the last quarter of its stack? That is left to what the kernel would
+ * do there by itself: with most of its functions traced, a call from the network in
+ * an interrupt of an interrupt has forty frames below each other. All stacks that
+ * functions are traced on have one size, and begin at a multiple of it.
+ */
+#ifdef CONFIG_VMAP_STACK
+#define FSESSION_STACK_BITS	(THREAD_SIZE - THREAD_SIZE / 4)
+static_assert(IRQ_STACK_SIZE == THREAD_SIZE);
+static_assert(THREAD_ALIGN % THREAD_SIZE == 0);
+#endif
+
+static inline bool fsession_arch_stack_low(const struct fsession_frame *frame)
+{
+#ifdef FSESSION_STACK_BITS
+	return !((unsigned long)frame & FSESSION_STACK_BITS);
+#else
+	return false;
+#endif
+}
+
 /* The stub can run a program by itself: see fsession.h. */
 #define FSESSION_ARCH_SOLO_STUB
+
+#ifdef FSESSION_STACK_BITS
+#define FSESSION_STACK_OFFSETS() \
+	DEFINE(FSESSION_STACK_BITS, FSESSION_STACK_BITS)
+#else
+#define FSESSION_STACK_OFFSETS() do { } while (0)
+#endif
 
 /* What the stub has to know of structures that only arm64 has: see offsets.c. */
 #define FSESSION_ARCH_OFFSETS() \
 do { \
+	FSESSION_STACK_OFFSETS(); \
 	DEFINE(FSESSION_RCU_WATCHING_BIT, ilog2(FSESSION_RCU_WATCHING)); \
 	OFFSET(FSESSION_TASK_PREEMPT, task_struct, thread_info.preempt_count); \
 	OFFSET(FSESSION_TASK_PREEMPT_COUNT, task_struct, \

@@ -25,9 +25,9 @@
  *		[ struct fsession_list says what is       ]
  *		[ here when list->extra is not zero       ]  <- sp
  *
- * When the stub runs the program itself, what is below ret is not used. The upper
- * word of run, for which nobody asks, is the cookie. While the program runs at the
- * entry, ret may have what lay in the result's word.
+ * When the stub runs the program itself, the frame ends with ret, and while f runs,
+ * with run. The upper word of run, for which nobody asks, is the cookie. While the
+ * program runs at the entry, the spare word may have what lay in the result's.
  */
 #ifndef FSESSION_ARM64_FRAME_H
 #define FSESSION_ARM64_FRAME_H

@@ -203,8 +203,9 @@ alternative_endif
 .endm
 
 /*
- * The entry half, of what fsession_enter() does, for a solo list. Leaves for slow
- * with nothing done but for x19.
+ * The entry half, of what fsession_enter() does, for a solo list. sp is at the
+ * frame's run context, and stays there while f runs. Leaves for slow with nothing
+ * done but for x19.
  *
  * One question is asked for many: the count at list->active is not zero when the
  * program runs on this CPU already, and it is never zero where that is not the
@@ -224,6 +225,12 @@ alternative_endif
  * task's and read on this CPU only.
  */
 .macro SOLO_ENTRY name, nr
+#ifdef FSESSION_STACK_BITS
+	/* fsession_arch_stack_low() */
+	mov	x16, sp
+	tst	x16, #FSESSION_STACK_BITS
+	b.eq	.Lslow_\name
+#endif
 	mrs	x14, sp_el0
 	PREEMPT_DISABLE
 	get_this_cpu_offset x15
@@ -277,7 +284,7 @@ alternative_endif
 	ADR_AT	x0, FSESSION_FRAME_WORDS
 .ifc \nr, any
 	ldr	x16, [x0, x13, lsl #3]
-	str	x16, AT(FSESSION_FRAME_RET)
+	str	x16, WORD(8)
 	str	xzr, [x0, x13, lsl #3]		/* no result yet */
 .endif
 	ldr	x20, [x14, #FSESSION_TASK_BPF_CTX]
@@ -292,7 +299,7 @@ alternative_endif
 	str	x20, [x14, #FSESSION_TASK_BPF_CTX]
 .ifc \nr, any
 	ldr	x13, AT(FSESSION_FRAME_NR)
-	ldr	x16, AT(FSESSION_FRAME_RET)
+	ldr	x16, WORD(8)
 	ADR_AT	x17, FSESSION_FRAME_WORDS
 	str	x16, [x17, x13, lsl #3]
 .endif
@@ -312,7 +319,7 @@ alternative_endif
  * list_count() and with the barrier in fsession_list_reap().
  */
 .macro SOLO_EXIT name, nr
-	stp	x0, x1, AT(FSESSION_FRAME_RET)
+	stp	x0, x1, [sp, #FSESSION_FRAME_RET - FSESSION_FRAME_RUN]!
 	mrs	x14, sp_el0
 	PREEMPT_DISABLE
 	ldp	x11, x13, AT(FSESSION_FRAME_LIST)
@@ -385,6 +392,7 @@ alternative_endif
 
 .Lslow_exit_\name:
 	PREEMPT_ENABLE_NO_RESCHED
+	sub	sp, x29, #FSESSION_FRAME_RECORD
 	b	.Lexit_\name
 
 #ifdef CONFIG_PREEMPTION
@@ -453,7 +461,7 @@ SYM_CODE_START(\name)
 	mov	x29, sp
 	stp	x29, x30, [sp, #FSESSION_FRAME_RECORD - FSESSION_FRAME_FP]!
 	mov	x29, sp
-	sub	sp, sp, #FSESSION_FRAME_RECORD
+	sub	sp, sp, #FSESSION_FRAME_RECORD - FSESSION_FRAME_RUN
 	SAVE_ARGS \nr
 	stp	x19, x20, AT(FSESSION_FRAME_X19)
 
@@ -468,6 +476,7 @@ SYM_CODE_START(\name)
 #endif
 
 .Lslow_\name:
+	sub	sp, sp, #FSESSION_FRAME_RUN
 	mov	x0, sp
 	mov	x2, #0
 .Lenter_\name:

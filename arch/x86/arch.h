@@ -51,6 +51,16 @@ static inline unsigned long fsession_arch_site(unsigned long func)
 	return 0;
 }
 
+/*
+ * Is little of the stack left below @frame? Of an interrupt's, which may begin at
+ * any page, no address tells. A frame is smaller here while a function runs, and an
+ * interrupt that comes in on an interrupt's stack has been the end of none.
+ */
+static inline bool fsession_arch_stack_low(const struct fsession_frame *frame)
+{
+	return false;
+}
+
 /* The stub can run a program by itself: see fsession.h. */
 #ifdef CONFIG_PREEMPT_COUNT
 #define FSESSION_ARCH_SOLO_STUB

@@ -34,6 +34,36 @@ CASE(nested_many_sessions, "18 sessions on a function that calls itself")
 }
 
 /*
+ * On arm64 the stub can tell how much of the stack is left. So deep that all frames
+ * would not fit, but the function by itself does.
+ */
+CASE(nested_deeper_than_the_stack, "a call too deep in the stack is a miss")
+{
+#ifdef __aarch64__
+	const uint64_t depth = 100;
+#else
+	const uint64_t depth = 50;
+#endif
+	struct recording r = recording_start("count", NESTED);
+	struct fsession_tm_call call = tm_prepare(NESTED, 20);
+	struct fsession_info in;
+
+	call.args[0] = depth;
+	tm_call(&call);
+	in = info(r.fd);
+	check_books_balance(&in);
+	CHECK_EQ(in.calls, 20 * (depth + 1));
+	check_recorded(r.rec, in.entries);
+	if (depth == 50)
+		CHECK_EQ(in.misses, 0);
+	else
+		CHECK(in.misses > 20 && in.entries > 20 * 20);
+	printf("# %llu calls, %llu misses\n", (unsigned long long)in.calls,
+	       (unsigned long long)in.misses);
+	recording_end(&r);
+}
+
+/*
  * An interrupt stack may begin at any page, so that a call and its program can be
  * on both sides of any boundary: at some depth they are.
  */
