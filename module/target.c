@@ -67,6 +67,10 @@ static const struct denied {
 	{ "do_exit", NORETURN, "the task ends" },
 	{ "do_group_exit", NORETURN, "the task ends" },
 	{ "do_task_dead", NORETURN, "the task ends" },
+#ifdef CONFIG_ARM64
+	/* Elsewhere it is called when the stack is another one already. */
+	{ "__switch_to", NORETURN, "a task that ends is not switched to again" },
+#endif
 	{ "bpf_throw", NORETURN, "unwinds the stack past the stub" },
 	{ "make_task_dead", NORETURN, "the task ends" },
 	{ "kthread_exit", NORETURN, "the task ends" },

@@ -52,9 +52,8 @@ static inline unsigned long fsession_arch_site(unsigned long func)
 }
 
 /*
- * Is little of the stack left below @frame? Of an interrupt's, which may begin at
- * any page, no address tells. A frame is smaller here while a function runs, and an
- * interrupt that comes in on an interrupt's stack has been the end of none.
+ * Is little of the stack left below @frame? Here, nobody asks: an interrupt's stack
+ * may begin at any page, so that an address does not tell.
  */
 static inline bool fsession_arch_stack_low(const struct fsession_frame *frame)
 {

@@ -275,6 +275,9 @@ CASE(refuse_noreturn, "functions that never return: EDEADLK")
 		"do_exit",
 		"do_group_exit",
 		"make_task_dead",
+#ifdef __aarch64__
+		"__switch_to",
+#endif
 		"kthread_exit",
 		"kthread_complete_and_exit",
 		"__module_put_and_kthread_exit",
