@@ -22,10 +22,12 @@ static struct tracepoint *exit_tracepoint;
 
 /**
  * fsession_frame_next() - find the next frame on a stack.
- * @from: where to go on looking, a u64-aligned address; moved past the frame
+ * @from: where to go on looking, a u64-aligned address; moved on
  * @end: end of the stack
  *
- * Looks at memory that no object may live in any more, hence no sanitizers.
+ * Frames overlap: of one that the stub lays for itself, the lower end is not there
+ * while the function runs, and what that calls may have a frame in its place. Looks
+ * at memory that no object may live in any more, hence no sanitizers.
  */
 __no_sanitize_address notrace struct fsession_frame *
 fsession_frame_next(unsigned long *from, unsigned long end)
@@ -37,7 +39,7 @@ fsession_frame_next(unsigned long *from, unsigned long end)
 		struct fsession_frame *frame = (struct fsession_frame *)at;
 
 		if (fsession_guard_ok(frame)) {
-			*from = at + sizeof(struct fsession_frame);
+			*from = at + sizeof(u64);
 			return frame;
 		}
 	}

@@ -320,12 +320,12 @@ CASE(target_module_reloaded, "a module's function after the module came again")
  * Tasks that do not come back
  */
 
-static int call_exit(void)
+static int call_exit(unsigned int levels)
 {
 	struct fsession_tm_call call = tm_prepare("fsession_test_exit", 1);
 
 	call.context = FSESSION_TM_KTHREAD;
-	call.args[1] = 1;
+	call.args[1] = levels;
 	return try_tm_call(&call);
 }
 
@@ -337,7 +337,7 @@ CASE(thread_exits_inside, "a task that exits inside is counted as abandoned",
 	unsigned int n;
 
 	for (n = 0; n < 10; n++)
-		CHECK_EQ(call_exit(), 0);
+		CHECK_EQ(call_exit(1), 0);
 	/* The caller is told before the thread is quite dead. */
 	WAIT_FOR(info(r.fd).abandoned == 10);
 	i = info(r.fd);
@@ -358,13 +358,27 @@ CASE(thread_exits_inside_two, "the same with two sessions on the function")
 	struct recording a = recording_start("count", "fsession_test_exit");
 	struct recording b = recording_start("count", "fsession_test_exit");
 
-	CHECK_EQ(call_exit(), 0);
+	CHECK_EQ(call_exit(1), 0);
 	WAIT_FOR(info(a.fd).abandoned == 1);
 	WAIT_FOR(info(b.fd).abandoned == 1);
 	CHECK_EQ(info(a.fd).inside, 0);
 	CHECK_EQ(info(b.fd).inside, 0);
 	recording_end(&a);
 	recording_end(&b);
+}
+
+CASE(thread_exits_inside_nested, "a task that exits inside some calls at once")
+{
+	struct recording r = recording_start("count", "fsession_test_exit");
+	struct fsession_info i;
+
+	CHECK_EQ(call_exit(10), 0);
+	WAIT_FOR(info(r.fd).abandoned == 10);
+	i = info(r.fd);
+	CHECK_EQ(i.entries, 10);
+	CHECK_EQ(i.inside, 0);
+	check_books_balance(&i);
+	recording_end(&r);
 }
 
 static void sleep_for_ever(void *unused)

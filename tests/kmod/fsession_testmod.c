@@ -475,10 +475,17 @@ TARGET u64 fsession_test_wait(u64 key)
 	return err ? 0 : key;
 }
 
-/* A task that does not come back. Only for FSESSION_TM_KTHREAD. */
-TARGET u64 fsession_test_exit(struct completion *done, u64 really)
+static u64 (*volatile exit_fn)(struct completion *done, u64 levels);
+
+/*
+ * A task that does not come back, from so many levels down, which have next to
+ * nothing on the stack. Only for FSESSION_TM_KTHREAD.
+ */
+TARGET u64 fsession_test_exit(struct completion *done, u64 levels)
 {
-	if (really)
+	if (levels > 1)
+		return 1 + exit_fn(done, levels - 1);
+	if (levels)
 		kthread_complete_and_exit(done, 0);
 	return 0;
 }
@@ -1345,6 +1352,7 @@ static int __init testmod_init(void)
 	int err;
 
 	nested_fn = fsession_test_nested;
+	exit_fn = fsession_test_exit;
 	err = nmi_setup();
 	if (err)
 		return err;
