@@ -463,7 +463,7 @@ static int usage(void)
 int main(int argc, char **argv)
 {
 	const char *baseline = NULL;
-	unsigned int timeout = 60;
+	unsigned int timeout = 120;
 	bool allow_log = false;
 	struct state before;
 	int i, log, ret;

@@ -123,7 +123,7 @@ static void list(void)
 	for (i = 0; i < count; i++)
 		printf("%s\t%s\t%u\t%s\n", t[i]->name,
 		       t[i]->flags & KTEST_LOG ? "log" : "-",
-		       t[i]->timeout ? t[i]->timeout : 60, t[i]->desc);
+		       t[i]->timeout ? t[i]->timeout : 120, t[i]->desc);
 	free(t);
 }
 

@@ -3,7 +3,7 @@
 #
 # For the shell cases. A case says what it has to in comments at its beginning:
 #	# description: ...
-#	# timeout: seconds	(60)
+#	# timeout: seconds	(120)
 #	# log: yes		(lines of fsession's in the kernel log are fine)
 # It passes by reaching its end.
 
