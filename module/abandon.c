@@ -38,7 +38,7 @@ fsession_frame_next(unsigned long *from, unsigned long end)
 	     at += sizeof(u64)) {
 		struct fsession_frame *frame = (struct fsession_frame *)at;
 
-		if (fsession_guard_ok(frame)) {
+		if (fsession_frame_run(frame) < FSESSION_RUNS) {
 			*from = at + sizeof(u64);
 			return frame;
 		}
@@ -57,7 +57,7 @@ static __no_sanitize_address notrace void abandon(struct fsession_frame *frame)
 	u64 ran = 1;
 	u32 i;
 
-	if (!(fsession_guard_run(frame) & FSESSION_SOLO))
+	if (fsession_frame_run(frame) > FSESSION_SOLO_INSIDE)
 		ran = frame->ran;
 	frame->list = &fsession_no_list;
 	frame->guard = 0;

@@ -91,7 +91,7 @@ struct fsession_list {
 	 */
 	int __percpu *active;		/* bpf_prog.active, if the stub may */
 	struct fsession_flight __percpu *flight;
-	unsigned long guard;		/* of a frame at 0 */
+	unsigned long guard;		/* of frames, without their base */
 	unsigned long func;		/* bpf_prog.bpf_func */
 	u64 attach_cookie;
 	unsigned long jited_len;
@@ -322,39 +322,52 @@ static __always_inline u64 *fsession_cookies(struct fsession_frame *frame,
 }
 
 /*
- * A frame's guard is the key ^ its own address ^ its list ^ what is being run, an
- * enum fsession_run. Its address is that of its run context.
- * No other word of memory is likely to be that; a stale frame has none; and of a
- * frame that was written over, guard and list do not fit unless both are whole.
+ * A frame's guard is the key ^ its list ^ its base ^ what is being run, an enum
+ * fsession_run. No other word of memory is likely to be that; a stale frame has none;
+ * of a frame that was written over, guard and list do not fit unless both are whole;
+ * and it is none anywhere else, say in registers that an interrupt has saved.
  */
 enum fsession_run {
-	FSESSION_ENTRY = 0,
-	FSESSION_EXIT = 1,
-	FSESSION_SOLO = 2,	/* or it: the stub runs the program */
+	FSESSION_SOLO_ENTRY,	/* the stub runs the program */
+	FSESSION_SOLO_EXIT,
+	FSESSION_SOLO_INSIDE,	/* the stub ran the program, the function runs */
+	FSESSION_C_ENTRY,	/* C runs programs; or none, but the function */
+	FSESSION_C_EXIT,
+	FSESSION_RUNS,		/* and above: no guard */
 };
+
+static __always_inline bool fsession_run_exit(unsigned long run)
+{
+	return run == FSESSION_SOLO_EXIT || run == FSESSION_C_EXIT;
+}
+
+/* Without the base. */
+static __always_inline unsigned long
+fsession_list_guard(const struct fsession_list *list, enum fsession_run run)
+{
+	return fsession_guard_key ^ (unsigned long)list ^ run;
+}
 
 static __always_inline unsigned long
 fsession_guard(const struct fsession_frame *frame,
 	       const struct fsession_list *list, enum fsession_run run)
 {
-	return fsession_guard_key ^ (unsigned long)&frame->run ^
-	       (unsigned long)list ^ run;
-}
-
-/* An enum fsession_run, or if the guard is none, any larger number. */
-static __always_inline unsigned long
-fsession_guard_run(const struct fsession_frame *frame)
-{
-	return READ_ONCE_NOCHECK(frame->guard) ^
-	       fsession_guard(frame, READ_ONCE_NOCHECK(frame->list),
-			      FSESSION_ENTRY);
+	return fsession_list_guard(list, run) ^
+	       ((unsigned long)frame + FSESSION_FRAME_BASE);
 }
 
 /* @frame may be anything on a stack: no sanitizers. */
-static __always_inline bool
-fsession_guard_ok(const struct fsession_frame *frame)
+static __always_inline unsigned long
+fsession_guard_run(const struct fsession_frame *frame,
+		   const struct fsession_list *list)
 {
-	return fsession_guard_run(frame) <= (FSESSION_SOLO | FSESSION_EXIT);
+	return READ_ONCE_NOCHECK(frame->guard) ^ fsession_guard(frame, list, 0);
+}
+
+static __always_inline unsigned long
+fsession_frame_run(const struct fsession_frame *frame)
+{
+	return fsession_guard_run(frame, READ_ONCE_NOCHECK(frame->list));
 }
 
 /* Where the stub keeps the cookie: a word of the run context that is its own. */

@@ -88,63 +88,75 @@ static __always_inline bool on_our_stack(struct fsession_frame *frame)
 }
 
 /*
- * Is the program that calls from @ip, which is not in the main function of a
- * program that the stub runs, the one that @frame is about?
- */
-static noinline notrace __no_sanitize_address bool
-frame_is_callers(struct fsession_frame *frame, unsigned long ip)
-{
-	const struct bpf_prog *prog;
-
-	if (!on_our_stack(frame))
-		return false;
-	if (!fsession_guard_ok(frame))
-		return false;
-	if (fsession_guard_run(frame) & FSESSION_SOLO)
-		prog = READ_ONCE_NOCHECK(frame->list)->session[0]->held;
-	else
-		prog = READ_ONCE_NOCHECK(frame->prog);
-	return prog && prog_has_ip(prog, ip);
-}
-
-/*
- * Looks for the frame of the program that calls from @ip, and says what is being
- * run in it; NOT_OURS if there is none.
+ * Both kfuncs look for the frame of the program that calls from @ip, and at what is
+ * being run in it.
  *
  * bpf_ctx may be anything that some program runner keeps there; it always lies on
  * a kernel stack with more above it than a frame is long, so that looking for a
  * guard is safe. A callback that interrupts a session's program finds that one's
- * bpf_ctx, but not on its own stack. A program that a session's program sets off,
+ * bpf_ctx, but not on its own stack; one that runs in a traced function finds the
+ * function's, in which no program runs. A program that a session's program sets off,
  * by way of a tracepoint, finds it on its stack, but is not the one that the frame
  * names.
- *
- * The main function of a solo list's program is nobody's callback, and whoever
- * runs it sets bpf_ctx, so for that the stack need not be asked for. No program is
- * looked at, only numbers in the list, which is there as long as the frame is.
  */
-#define NOT_OURS	(~0UL)
-
-static __always_inline unsigned long caller_run(struct fsession_frame **framep,
-						unsigned long ip)
+static __always_inline struct fsession_frame *ctx_frame(void)
 {
 	struct bpf_run_ctx *ctx = READ_ONCE(current->bpf_ctx);
-	const struct fsession_list *list;
-	struct fsession_frame *frame;
-	unsigned long run;
 
 	if (!ctx)
-		return NOT_OURS;
-	frame = container_of(ctx, struct fsession_frame, run.run_ctx);
-	*framep = frame;
-	list = READ_ONCE_NOCHECK(frame->list);
-	run = READ_ONCE_NOCHECK(frame->guard) ^
-	      fsession_guard(frame, list, FSESSION_ENTRY);
-	if (likely(run - FSESSION_SOLO <= FSESSION_EXIT &&
-		   ip - list->func < list->jited_len))
-		return run;
-	if (!frame_is_callers(frame, ip))
-		return NOT_OURS;
-	return fsession_guard_run(frame);
+		return NULL;
+	return container_of(ctx, struct fsession_frame, run.run_ctx);
+}
+
+/*
+ * Is @frame that of a program that the stub runs, and @ip in its main function?
+ * That is nobody's callback, and whoever runs it sets bpf_ctx, so the stack need not
+ * be asked for. No program is looked at, only numbers in the list, which is there as
+ * long as the frame is.
+ */
+static __always_inline bool solo_is_callers(const struct fsession_frame *frame,
+					    unsigned long ip,
+					    unsigned long *run)
+{
+	const struct fsession_list *list = READ_ONCE_NOCHECK(frame->list);
+
+	*run = fsession_guard_run(frame, list);
+	return *run <= FSESSION_SOLO_EXIT && ip - list->func < list->jited_len;
+}
+
+/* As above, for any other: an enum fsession_run, or FSESSION_RUNS for "no". */
+static noinline notrace __no_sanitize_address unsigned long
+callers_run(struct fsession_frame *frame, unsigned long ip)
+{
+	unsigned long run = fsession_frame_run(frame);
+	const struct bpf_prog *prog;
+
+	if (run >= FSESSION_RUNS || run == FSESSION_SOLO_INSIDE ||
+	    !on_our_stack(frame))
+		return FSESSION_RUNS;
+	if (run <= FSESSION_SOLO_EXIT)
+		prog = READ_ONCE_NOCHECK(frame->list)->session[0]->held;
+	else
+		prog = READ_ONCE_NOCHECK(frame->prog);
+	return prog && prog_has_ip(prog, ip) ? run : FSESSION_RUNS;
+}
+
+/* Out of line, so that the kfuncs have nothing to keep in registers. */
+static noinline notrace unsigned long is_exit_of(struct fsession_frame *frame,
+						 unsigned long ip)
+{
+	return fsession_run_exit(callers_run(frame, ip));
+}
+
+static noinline notrace u64 *cookie_of(struct fsession_frame *frame,
+				       unsigned long ip)
+{
+	unsigned long run = callers_run(frame, ip);
+
+	if (run == FSESSION_RUNS)
+		return NULL;
+	return run <= FSESSION_SOLO_EXIT ? fsession_solo_cookie(frame) :
+					   frame->slot;
 }
 
 /*
@@ -155,10 +167,14 @@ unsigned long bpf_fsession_is_return(void);
 __used noinline notrace __no_sanitize_address unsigned long
 bpf_fsession_is_return(void)
 {
-	struct fsession_frame *frame;
-	unsigned long run = caller_run(&frame, _RET_IP_);
+	struct fsession_frame *frame = ctx_frame();
+	unsigned long run;
 
-	return run != NOT_OURS && run & FSESSION_EXIT;
+	if (unlikely(!frame))
+		return false;
+	if (likely(solo_is_callers(frame, _RET_IP_, &run)))
+		return run == FSESSION_SOLO_EXIT;
+	return is_exit_of(frame, _RET_IP_);
 }
 
 /*
@@ -169,12 +185,14 @@ u64 *bpf_fsession_cookie(const size_t rdwr_buf_size);
 __used noinline notrace __no_sanitize_address u64 *
 bpf_fsession_cookie(const size_t rdwr_buf_size)
 {
-	struct fsession_frame *frame;
-	unsigned long run = caller_run(&frame, _RET_IP_);
+	struct fsession_frame *frame = ctx_frame();
+	unsigned long run;
 
-	if (run == NOT_OURS || rdwr_buf_size > sizeof(u64))
+	if (unlikely(!frame || rdwr_buf_size > sizeof(u64)))
 		return NULL;
-	return run & FSESSION_SOLO ? fsession_solo_cookie(frame) : frame->slot;
+	if (likely(solo_is_callers(frame, _RET_IP_, &run)))
+		return fsession_solo_cookie(frame);
+	return cookie_of(frame, _RET_IP_);
 }
 
 /*

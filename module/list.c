@@ -75,7 +75,7 @@ int fsession_solo_init(struct fsession_session *s)
 	if (!list->flight)
 		return -ENOMEM;
 	list->active = &fsession_busy;
-	list->guard = fsession_guard_key ^ (unsigned long)list ^ FSESSION_SOLO;
+	list->guard = fsession_list_guard(list, FSESSION_SOLO_ENTRY);
 	list->func = (unsigned long)s->held->bpf_func;
 	list->jited_len = s->held->jited_len;
 	list->attach_cookie = s->attach_cookie;

@@ -322,7 +322,7 @@ static __always_inline long enter(struct fsession_frame *frame, void *extra,
 	frame->list = list;
 	frame->ran = 0;
 	frame->prog = NULL;
-	WRITE_ONCE(frame->guard, fsession_guard(frame, list, FSESSION_ENTRY));
+	WRITE_ONCE(frame->guard, fsession_guard(frame, list, FSESSION_C_ENTRY));
 
 	ctx = fsession_ctx(frame, list);
 	ctx[-2] = site->func;
@@ -399,13 +399,13 @@ notrace void fsession_exit(struct fsession_frame *frame)
 	if (unlikely(list == &fsession_no_list))
 		return;
 
-	if (fsession_guard_run(frame) == FSESSION_SOLO) {
+	if (fsession_frame_run(frame) == FSESSION_SOLO_INSIDE) {
 		/* The stub ran the entry, and there is not all in the frame. */
 		frame->ran = BIT_ULL(0);
 		frame->prog = NULL;
 		*fsession_cookies(frame, list) = *fsession_solo_cookie(frame);
 	}
-	WRITE_ONCE(frame->guard, fsession_guard(frame, list, FSESSION_EXIT));
+	WRITE_ONCE(frame->guard, fsession_guard(frame, list, FSESSION_C_EXIT));
 	ctx = fsession_ctx(frame, list);
 	ctx[ctx[-1]] = frame->ret[0];
 	if (unlikely(list->mixed)) {

@@ -53,6 +53,9 @@
 #define FSESSION_FRAME_CALLER	232
 #define FSESSION_FRAME_SIZE	240
 
+/* What the frame pointer points to. */
+#define FSESSION_FRAME_BASE	FSESSION_FRAME_RECORD
+
 #ifndef __ASSEMBLY__
 
 #include <linux/bpf.h>

@@ -112,7 +112,7 @@
  *	x15	this CPU's per-CPU offset: only while preemption is off
  *	x16 x17	anything
  *	x19	the program's count, a per-CPU pointer: from the entry to the exit
- *	x20	the caller's current->bpf_ctx: while the program runs
+ *	x20	the caller's current->bpf_ctx: from the entry to the exit
  *	x30	the key of the site; f's is in the frame
  */
 
@@ -216,6 +216,10 @@ alternative_endif
  * here for each kind of context. Whose byte it is does not matter, since a run is
  * let in only if the others are zero.
  *
+ * current->bpf_ctx stays ours until the exit half is done. Whoever runs a program
+ * while f runs sets it and puts ours back, and the kfuncs see by the guard that no
+ * program runs for this frame.
+ *
  * Order: what is read here is found by following pointers from the site table on,
  * each published by a release when all behind it was there, which takes no barrier.
  * list->active alone is written later; what it points to was there when the list
@@ -268,9 +272,8 @@ alternative_endif
 	COUNT_CALL stadd, \name
 
 	/* The rest of the frame, but for what is C's. */
-	ADR_AT	x17, FSESSION_FRAME_RUN
 	ldp	x16, x9, [x11, #FSESSION_LIST_GUARD]
-	eor	x16, x16, x17
+	eor	x16, x16, x29
 	stp	x11, x16, AT(FSESSION_FRAME_LIST)
 	ldr	x16, [x12, #FSESSION_SITE_FUNC]
 .ifc \nr, any
@@ -288,6 +291,7 @@ alternative_endif
 	str	xzr, [x0, x13, lsl #3]		/* no result yet */
 .endif
 	ldr	x20, [x14, #FSESSION_TASK_BPF_CTX]
+	ADR_AT	x17, FSESSION_FRAME_RUN
 	str	x17, [x14, #FSESSION_TASK_BPF_CTX]
 
 	blr	x9
@@ -295,20 +299,22 @@ alternative_endif
 	ldr	w16, [x15, x19]
 	sub	w16, w16, #1
 	str	w16, [x15, x19]
-	mrs	x14, sp_el0
-	str	x20, [x14, #FSESSION_TASK_BPF_CTX]
+	ldr	x16, AT(FSESSION_FRAME_GUARD)
+	eor	x16, x16, #FSESSION_TO_INSIDE
+	str	x16, AT(FSESSION_FRAME_GUARD)
 .ifc \nr, any
 	ldr	x13, AT(FSESSION_FRAME_NR)
 	ldr	x16, WORD(8)
 	ADR_AT	x17, FSESSION_FRAME_WORDS
 	str	x16, [x17, x13, lsl #3]
 .endif
+	mrs	x14, sp_el0
 	PREEMPT_ENABLE .Lresched_entry_\name
 .endm
 
 /*
  * The exit half, of what fsession_exit() does, when the entry was as above; f has
- * left x0, x1 and x19, which is the count that the entry went by. Where list->
+ * left x0, x1, x20 and x19, which is the count that the entry went by. Where list->
  * active is another by now, the session is detached, or the frame was counted out
  * as abandoned and has another list.
  *
@@ -330,7 +336,7 @@ alternative_endif
 	ldr	w16, [x15, x19]
 	add	w16, w16, #1
 	str	w16, [x15, x19]
-	eor	x13, x13, #FSESSION_RUN_EXIT
+	eor	x13, x13, #FSESSION_TO_EXIT
 	str	x13, AT(FSESSION_FRAME_GUARD)
 .ifc \nr, any
 	ldr	x13, AT(FSESSION_FRAME_NR)
@@ -339,9 +345,6 @@ alternative_endif
 .else
 	str	x0, WORD(\nr)
 .endif
-	ldr	x20, [x14, #FSESSION_TASK_BPF_CTX]
-	ADR_AT	x17, FSESSION_FRAME_RUN
-	str	x17, [x14, #FSESSION_TASK_BPF_CTX]
 
 	ADR_AT	x0, FSESSION_FRAME_WORDS
 	ldr	x9, [x11, #FSESSION_LIST_FUNC]
@@ -391,6 +394,7 @@ alternative_endif
 	b	.Lslow_\name
 
 .Lslow_exit_\name:
+	str	x20, [x14, #FSESSION_TASK_BPF_CTX]
 	PREEMPT_ENABLE_NO_RESCHED
 	sub	sp, x29, #FSESSION_FRAME_RECORD
 	b	.Lexit_\name

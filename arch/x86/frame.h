@@ -8,6 +8,7 @@
  *	body	[ return address into f, past the site ]  pushed by f's call
  *	rbp	[ rbp of f's caller                    ]  <- rbp
  *	rbx	[ rbx of f's caller                    ]
+ *	r12	[ r12 of f's caller, where we use it   ]
  *	words	[ 6 argument registers, 1 spare        ]  <- ctx, unless wide
  *	nr	[ number of argument words             ]  ctx[-1]
  *	func	[ address of f                         ]  ctx[-2]
@@ -17,13 +18,14 @@
  *	ret	[ rax, rdx as f returned them          ]
  *
  * When the stub runs the program itself, the frame ends here. The upper word of
- * run, for which nobody asks, is the cookie. While the program runs, the caller's
- * current->bpf_ctx lies at the end: at the exit below ret, at the entry in its
- * place, where above it may be what lay in the result's word. While f runs, rsp is
- * at run.
+ * run, for which nobody asks, is the cookie. In the place of the upper word of ret
+ * is the current->bpf_ctx of f's caller, where rsp is while f runs. Below it is at
+ * the entry, while the program runs, what lay in the result's word, and at the exit
+ * the rdx that f returned; rax is in the result's word.
  *
  * When C runs programs, there is more:
  *
+ *	pad	[ keeps the frame a multiple of 16     ]
  *	ran	[ sessions whose entry ran, a bit each ]
  *	prog	[ the program now running              ]
  *	slot	[ cookie of the program now running    ]
@@ -40,18 +42,23 @@
 #define FSESSION_SHARED_STUBS		256
 #define FSESSION_SHARED_STUB_SIZE	16
 
-#define FSESSION_FRAME_RET	40
-#define FSESSION_FRAME_RUN	56
-#define FSESSION_FRAME_LIST	72
-#define FSESSION_FRAME_GUARD	80
-#define FSESSION_FRAME_FUNC	88
-#define FSESSION_FRAME_NR	96
-#define FSESSION_FRAME_WORDS	104
-#define FSESSION_FRAME_RBX	160
-#define FSESSION_FRAME_RBP	168
-#define FSESSION_FRAME_BODY	176
-#define FSESSION_FRAME_CALLER	184
-#define FSESSION_FRAME_SIZE	192
+#define FSESSION_FRAME_RET	48
+#define FSESSION_FRAME_SAVED	56
+#define FSESSION_FRAME_RUN	64
+#define FSESSION_FRAME_LIST	80
+#define FSESSION_FRAME_GUARD	88
+#define FSESSION_FRAME_FUNC	96
+#define FSESSION_FRAME_NR	104
+#define FSESSION_FRAME_WORDS	112
+#define FSESSION_FRAME_R12	168
+#define FSESSION_FRAME_RBX	176
+#define FSESSION_FRAME_RBP	184
+#define FSESSION_FRAME_BODY	192
+#define FSESSION_FRAME_CALLER	200
+#define FSESSION_FRAME_SIZE	208
+
+/* What the frame pointer points to. */
+#define FSESSION_FRAME_BASE	FSESSION_FRAME_RBP
 
 #ifndef __ASSEMBLY__
 
@@ -66,6 +73,7 @@ struct fsession_frame {
 	u64 *slot;
 	const struct bpf_prog *prog;
 	u64 ran;
+	u64 pad;
 	u64 ret[2];
 	struct bpf_tramp_run_ctx run;
 	const struct fsession_list *list;
@@ -73,6 +81,7 @@ struct fsession_frame {
 	u64 func;
 	u64 nr;
 	u64 words[FSESSION_ARG_REGS + 1];
+	unsigned long r12;
 	unsigned long rbx;
 	unsigned long rbp;
 	unsigned long body;
@@ -80,12 +89,14 @@ struct fsession_frame {
 };
 
 static_assert(offsetof(struct fsession_frame, ret) == FSESSION_FRAME_RET);
+static_assert(offsetof(struct fsession_frame, ret[1]) == FSESSION_FRAME_SAVED);
 static_assert(offsetof(struct fsession_frame, run) == FSESSION_FRAME_RUN);
 static_assert(offsetof(struct fsession_frame, list) == FSESSION_FRAME_LIST);
 static_assert(offsetof(struct fsession_frame, guard) == FSESSION_FRAME_GUARD);
 static_assert(offsetof(struct fsession_frame, func) == FSESSION_FRAME_FUNC);
 static_assert(offsetof(struct fsession_frame, nr) == FSESSION_FRAME_NR);
 static_assert(offsetof(struct fsession_frame, words) == FSESSION_FRAME_WORDS);
+static_assert(offsetof(struct fsession_frame, r12) == FSESSION_FRAME_R12);
 static_assert(offsetof(struct fsession_frame, rbx) == FSESSION_FRAME_RBX);
 static_assert(offsetof(struct fsession_frame, rbp) == FSESSION_FRAME_RBP);
 static_assert(offsetof(struct fsession_frame, body) == FSESSION_FRAME_BODY);

@@ -31,9 +31,9 @@
 /* Offset from rbp of what frame.h gives as offset from the frame. */
 #define AT(offset)	((offset) - FSESSION_FRAME_RBP)(%rbp)
 #define WORD(n)		AT(FSESSION_FRAME_WORDS + 8 * (n))
-/* The word whose number is in a register. */
-#define WORD_OF(reg) \
-	(FSESSION_FRAME_WORDS - FSESSION_FRAME_RBP)(%rbp, reg, 8)
+/* The result's word, where its number is in r12. */
+#define RESULT_WORD \
+	(FSESSION_FRAME_WORDS - FSESSION_FRAME_RBP)(%rbp, %r12, 8)
 
 /*
  * The words. Where the number of arguments is known, the word after the last one
@@ -55,10 +55,15 @@
 .endif
 .endm
 
-.macro SAVE_ARGS nr
+/* Also of rbx, and of r12 where it is used: elsewhere its place is left empty. */
+.macro SAVE_REGS nr
+	pushq	%rbx
 .ifc \nr, any
+	pushq	%r12
 	/* The shared stub's number. */
 	pushq	%rax
+.else
+	pushq	$0
 .endif
 .ifc \nr, 6
 	pushq	$0
@@ -83,6 +88,14 @@
 .else
 	movq	WORD(\n), \reg
 .endif
+.endm
+
+/* What f's caller has in them. */
+.macro RESTORE_KEPT nr
+.ifc \nr, any
+	movq	AT(FSESSION_FRAME_R12), %r12
+.endif
+	movq	AT(FSESSION_FRAME_RBX), %rbx
 .endm
 
 .macro RESTORE_ARGS nr
@@ -137,8 +150,8 @@
 
 /*
  * The entry half, of what fsession_enter() does, for a solo list. rsp is at the
- * words and rbx is in the frame. Leaves for slow with nothing done but for rbx;
- * comes out below with rsp right below the frame's run context.
+ * words, and rbx and r12 are in the frame. Leaves for slow with nothing done but for
+ * rbx; comes out below with rsp at what was current->bpf_ctx.
  *
  * One question is asked for many: the count at list->active is not zero when the
  * program runs on this CPU already, and it is never zero where that is not the
@@ -146,6 +159,10 @@
  * its session is detached. Asking first and then counting is as good as doing both
  * at once: whoever comes in between is an interrupt, and leaves the count as it
  * found it.
+ *
+ * current->bpf_ctx stays ours until the exit half is done. Whoever runs a program
+ * while f runs sets it and puts ours back, and the kfuncs see by the guard that no
+ * program runs for this frame.
  */
 .macro SOLO_ENTRY name, nr
 	testl	$FSESSION_RCU_WATCHING, PER_CPU_VAR(context_tracking + FSESSION_CT_STATE)
@@ -175,73 +192,62 @@
 	incq	%gs:FSESSION_FLIGHT_IN(%rcx)
 
 	/* The rest of the frame, from the words down. */
-	leaq	AT(FSESSION_FRAME_RUN), %rdx
 .ifc \nr, any
-	movzbl	FSESSION_SITE_NR(%r8), %ecx
-	pushq	%rcx
+	movzbl	FSESSION_SITE_NR(%r8), %r12d
+	pushq	%r12
 .else
 	pushq	$\nr
 .endif
 	pushq	FSESSION_SITE_FUNC(%r8)
-	movq	FSESSION_LIST_GUARD(%r9), %rax
-	xorq	%rdx, %rax
-	pushq	%rax
+	pushq	FSESSION_LIST_GUARD(%r9)
+	xorq	%rbp, (%rsp)
 	pushq	%r9
 	pushq	$0			/* cookie */
 	pushq	FSESSION_LIST_COOKIE(%r9)
-.ifc \nr, any
-	pushq	WORD_OF(%rcx)
-	movq	$0, WORD_OF(%rcx)	/* no result yet */
-.endif
 	movq	CURRENT, %rcx
+	leaq	AT(FSESSION_FRAME_RUN), %rdx
 	pushq	FSESSION_TASK_BPF_CTX(%rcx)
 	movq	%rdx, FSESSION_TASK_BPF_CTX(%rcx)
+.ifc \nr, any
+	pushq	RESULT_WORD
+	movq	$0, RESULT_WORD		/* no result yet */
+.endif
 
 	leaq	WORD(0), %rdi
 	movq	FSESSION_LIST_FUNC(%r9), %rax
 	CALL_NOSPEC rax
 	decl	%gs:(%rbx)
-	movq	CURRENT, %rcx
-	popq	FSESSION_TASK_BPF_CTX(%rcx)
+	xorb	$FSESSION_TO_INSIDE, AT(FSESSION_FRAME_GUARD)
 .ifc \nr, any
-	movl	AT(FSESSION_FRAME_NR), %ecx
-	popq	WORD_OF(%rcx)
+	popq	RESULT_WORD
 .endif
 	PREEMPT_ENABLE .Lresched_entry_\name
 .endm
 
 /*
  * The exit half, of what fsession_exit() does, when the entry was as above; f has
- * left rax, rdx and rbx, which is the count that the entry went by. Where list->
+ * left rax, rdx, r12 and rbx, which is the count that the entry went by. Where list->
  * active is another by now, the session is detached, or the frame was counted out
  * as abandoned and has another list.
  */
 .macro SOLO_EXIT name, nr
 	pushq	%rdx
-	pushq	%rax
 	INC_PREEMPT
 	movq	AT(FSESSION_FRAME_LIST), %r9
 	cmpq	%rbx, FSESSION_LIST_ACTIVE(%r9)
 	jne	.Lslow_exit_\name
 	incl	%gs:(%rbx)
 .ifc \nr, any
-	movl	AT(FSESSION_FRAME_NR), %ecx
-	movq	%rax, WORD_OF(%rcx)
+	movq	%rax, RESULT_WORD
 .else
 	movq	%rax, WORD(\nr)
 .endif
-	xorb	$FSESSION_RUN_EXIT, AT(FSESSION_FRAME_GUARD)
-	movq	CURRENT, %rcx
-	pushq	FSESSION_TASK_BPF_CTX(%rcx)
-	leaq	AT(FSESSION_FRAME_RUN), %rdx
-	movq	%rdx, FSESSION_TASK_BPF_CTX(%rcx)
+	xorb	$FSESSION_TO_EXIT, AT(FSESSION_FRAME_GUARD)
 
 	leaq	WORD(0), %rdi
 	movq	FSESSION_LIST_FUNC(%r9), %rax
 	CALL_NOSPEC rax
 	decl	%gs:(%rbx)
-	movq	CURRENT, %rcx
-	popq	FSESSION_TASK_BPF_CTX(%rcx)
 	movq	AT(FSESSION_FRAME_LIST), %rcx
 	movq	$0, AT(FSESSION_FRAME_GUARD)
 	/* The list may be gone once it is counted out and preemption is on. */
@@ -249,8 +255,14 @@
 	incq	%gs:FSESSION_FLIGHT_OUT(%rcx)
 	PREEMPT_ENABLE .Lresched_exit_\name
 .Lexited_\name:
-	popq	%rax
+	movq	CURRENT, %rcx
+.ifc \nr, any
+	movq	RESULT_WORD, %rax
+.else
+	movq	WORD(\nr), %rax
+.endif
 	popq	%rdx
+	popq	FSESSION_TASK_BPF_CTX(%rcx)
 .endm
 
 /* What the two halves jump out to. */
@@ -275,6 +287,12 @@
 
 .Lslow_exit_\name:
 	DEC_PREEMPT
+	/* Before ret is where it was. */
+	movq	CURRENT, %rcx
+	movq	AT(FSESSION_FRAME_SAVED), %rsi
+	movq	%rsi, FSESSION_TASK_BPF_CTX(%rcx)
+	movq	%rax, AT(FSESSION_FRAME_RET)
+	movq	%rdx, AT(FSESSION_FRAME_RET + 8)
 	leaq	AT(0), %rsp
 	jmp	.Lexit_\name
 
@@ -305,8 +323,8 @@
 .endm
 
 /* Back to the caller of f. */
-.macro RETURN
-	movq	AT(FSESSION_FRAME_RBX), %rbx
+.macro RETURN nr
+	RESTORE_KEPT \nr
 	leave
 	/* Drop body: f is done with it. */
 	addq	$8, %rsp
@@ -330,8 +348,8 @@
  * Leaves f's return value, rax and rdx, as f left it. Nobody comes here by an
  * indirect branch, so there is no ENDBR: ftrace's trampoline returns here.
  *
- * While f runs, rbp is the frame's and rbx may be ours: f keeps both, as any
- * function does, and has no use for what is in them.
+ * While f runs, rbp is the frame's, and rbx and r12 may be ours: f keeps them, as
+ * any function does, and has no use for what is in them.
  *
  * How f is entered: by push and RET, not by an indirect call or jump, since
  * body has no ENDBR to land on. Every RET has its call, so the return predictor
@@ -350,15 +368,14 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	CALL_DEPTH_ACCOUNT
 	pushq	%rbp
 	movq	%rsp, %rbp
-	pushq	%rbx
-	SAVE_ARGS \nr
+	SAVE_REGS \nr
 
 #ifdef FSESSION_SOLO_STUB
 	SOLO_ENTRY \name, \nr
 .Lenter_body_\name:
 	CALL_BODY \name, \nr
 	SOLO_EXIT \name, \nr
-	RETURN
+	RETURN \nr
 	SOLO_OUT_OF_LINE \name
 #endif
 
@@ -385,7 +402,7 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	call	fsession_exit
 	movq	AT(FSESSION_FRAME_RET), %rax
 	movq	AT(FSESSION_FRAME_RET + 8), %rdx
-	RETURN
+	RETURN \nr
 
 .Lextra_or_pass_\name:
 	/* Positive: bytes of stack that this call needs below the frame. */
@@ -399,7 +416,7 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 .Lpass_\name:
 	/* Negative: no session here. Go on into f as if never called. */
 	RESTORE_ARGS \nr
-	movq	AT(FSESSION_FRAME_RBX), %rbx
+	RESTORE_KEPT \nr
 	leave
 	RET
 

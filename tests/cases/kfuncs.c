@@ -153,6 +153,35 @@ CASE(kfunc_in_timer, "asked by a timer that a session started")
 	bpf_object__close(obj);
 }
 
+CASE(kfunc_in_timer_inside,
+     "asked by a program's timer in the function that the "
+     "program's session is on")
+{
+	struct bpf_object *first, *obj;
+	int first_fd, fd;
+
+	if (kernel_is_rt())
+		SKIP("this verifier lets no program have a timer");
+	first = LOAD(TARGET, "start_timer");
+	first_fd = attach(prog_fd(first, "start_timer"));
+	/* What calls a callback: once of the first program's, then of its own. */
+	obj = LOAD("bpf_timer_cb", "around_timer");
+	fd = attach(prog_fd(obj, "around_timer"));
+	e->timers_to_start = 10;
+	tm_calls(TARGET, 1);
+	WAIT_FOR(e->session_runs[1] == 11);
+	CHECK_EQ(e->session_runs[0], 11);
+	CHECK_EQ(e->wrong_cookies, 0);
+	/* The session's frame is on the callback's stack, but is not its own. */
+	CHECK_EQ(e->timer_runs, 10);
+	CHECK_EQ(e->timer_is_return, 0);
+	CHECK_EQ(e->timer_cookies, 0);
+	close(fd);
+	close(first_fd);
+	bpf_object__close(obj);
+	bpf_object__close(first);
+}
+
 CASE(kfunc_cookie_sizes, "a cookie has eight bytes: no size above is given")
 {
 	struct bpf_object *obj = LOAD(TARGET, "sizes");

@@ -124,6 +124,41 @@ int start_timer(void *ctx)
 	return 0;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, int);
+	__type(value, struct timer);
+} inner_timers SEC(".maps");
+
+/* On the function that calls the callback: starts @timers_to_start of them. */
+SEC("fsession")
+int around_timer(void *ctx)
+{
+	__u64 *cookie = bpf_session_cookie(ctx);
+	struct timer *timer;
+	int key = 0;
+
+	timer = bpf_map_lookup_elem(&inner_timers, &key);
+	if (!timer)
+		return 0;
+	if (bpf_session_is_return(ctx)) {
+		__sync_fetch_and_add(&e.session_runs[1], 1);
+		if (*cookie != 0x900d)
+			__sync_fetch_and_add(&e.wrong_cookies, 1);
+		return 0;
+	}
+	__sync_fetch_and_add(&e.session_runs[0], 1);
+	*cookie = 0x900d;
+	if (!e.timers_to_start)
+		return 0;
+	e.timers_to_start--;
+	bpf_timer_init(&timer->timer, &inner_timers, 1 /* CLOCK_MONOTONIC */);
+	bpf_timer_set_callback(&timer->timer, on_timer);
+	bpf_timer_start(&timer->timer, 1000000 /* ns */, 0);
+	return 0;
+}
+
 /* Sizes other than a cookie's. */
 SEC("fsession")
 int sizes(void *ctx)

@@ -21,7 +21,7 @@ struct elsewhere {
 	__u64 session_runs[2];
 	__u64 wrong_cookies;
 	__u32 only_tgid;
-	__u32 pad;
+	__u32 timers_to_start;
 };
 
 #endif /* ELSEWHERE_H */

@@ -227,7 +227,8 @@ static void set_guard(struct fsession_frame *frame,
 		      const struct fsession_list *list, unsigned long bits)
 {
 	*(volatile unsigned long *)&frame->guard =
-		KEY ^ (unsigned long)&frame->run ^ (unsigned long)list ^ bits;
+		KEY ^ (unsigned long)list ^ bits ^
+		((unsigned long)frame + FSESSION_FRAME_BASE);
 }
 
 long fsession_enter(struct fsession_frame *frame, void *extra,
@@ -254,7 +255,7 @@ long fsession_enter(struct fsession_frame *frame, void *extra,
 	frame->list = list;
 	frame->ran = 0;
 	frame->prog = NULL;
-	set_guard(frame, list, 0);
+	set_guard(frame, list, 3);
 	ctx = (u64 *)((char *)frame + list->ctx);
 	ctx[-2] = site->func;
 	ctx[-1] = site->nr;
@@ -293,7 +294,7 @@ void fsession_exit(struct fsession_frame *frame)
 	u64 *ctx;
 	u32 i;
 
-	set_guard(frame, list, FSESSION_RUN_EXIT);
+	set_guard(frame, list, 4);
 	ctx = (u64 *)((char *)frame + list->ctx);
 	ctx[ctx[-1]] = frame->ret[0];
 	MEMBER(u32, preempt_count)++;
@@ -422,7 +423,7 @@ void model_init(void)
 	table.bytes = (SLOTS - 1) * 8;
 	for (i = 0; i < SLOTS; i++)
 		table.slot[i] = &fsession_no_site;
-	solo.guard = KEY ^ (unsigned long)&solo ^ 2;
+	solo.guard = KEY ^ (unsigned long)&solo;
 	publish(&sites[0], leaf_stub, body_stub);
 	publish(&sites[1], leaf_stub_c, body_stub_c);
 }
