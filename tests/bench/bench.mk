@@ -62,7 +62,7 @@ $(cycles-out)/cycles.o: $(cycles-src)/cycles.c
 	$(Q)$(CC) $(CFLAGS) $(WARNINGS) -D_GNU_SOURCE -fno-pie -MMD -MP -c -o $@ $<
 
 $(cycles-out)/cycles: $(cycles-objs)
-	$(Q)$(CC) $(LDFLAGS) -no-pie -Wl,-z,noexecstack -o $@ $^
+	$(Q)$(CC) $(LDFLAGS) -no-pie -Wl,-z,noexecstack -o $@ $^ -lpthread
 
 # Not among the tests' programs: nobody needs it in a guest.
 cycles-here := $(if $(filter x86_64,$(shell uname -m)),$(cycles-out)/cycles)

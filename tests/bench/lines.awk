@@ -4,7 +4,8 @@
 #
 # calls:  kernels[1..nr_kernels] in order of appearance, about[kernel]; rows[1..nr_rows] as GROUP SUBSEP NAME, groups together;
 #         added, programs, functions, missing by [kernel, row]
-# cycles: shapes[1..nr_shapes], depths; cycles_added, cycles_low, misses by [shape, depth]; instructions by [shape]
+# cycles: shapes[1..nr_shapes], depths; cycles_added, cycles_low, misses by [shape, depth]; instructions by [shape];
+#         threads[1..nr_threads], threaded[1..nr_threaded]: shapes; threads_added by [shape, threads]
 
 # field(NAME): the value in this line, or "".
 function field(name,	at, rest) {
@@ -83,6 +84,16 @@ function ratio(kernel, row, name,	other) {
 	misses[shape, depth] = field("misses")
 	if (depth > depths)
 		depths = depth
+	lines[++nr_lines] = $0
+}
+
+/^\{.*"bench":"threads"/ {
+	shape = field("row")
+	if (!((shape, threads[1]) in threads_added))
+		threaded[++nr_threaded] = shape
+	if (!nr_threads || threads[nr_threads] != field("threads"))
+		threads[++nr_threads] = field("threads")
+	threads_added[shape, field("threads")] = field("added") + 0
 	lines[++nr_lines] = $0
 }
 

@@ -71,6 +71,19 @@ function text_cycles(	i, d) {
 	}
 }
 
+function text_threads(	i, t) {
+	printf "\n%s: the same under one call, by how many threads call the function at a time\n\n%-43s", processor, ""
+	for (t = 1; t <= nr_threads; t++)
+		printf " %6d", threads[t]
+	print ""
+	for (i = 1; i <= nr_threaded; i++) {
+		printf "%-43s", threaded[i]
+		for (t = 1; t <= nr_threads; t++)
+			printf " %6.1f", threads_added[threaded[i], threads[t]]
+		print ""
+	}
+}
+
 # @by is for the shape that was named last.
 function text_depths(name, count, by,	d) {
 	if (name != "")
@@ -180,6 +193,22 @@ function markdown_cycles(	i, d) {
 	print "\nBranch misses: " (has_misses() ? "in the JSON." : "not available on this machine.")
 }
 
+function markdown_threads(	i, t) {
+	printf "\n| cycles added to a call under one; threads that call the function at a time: |"
+	for (t = 1; t <= nr_threads; t++)
+		printf " %d |", threads[t]
+	printf "\n|---|"
+	for (t = 1; t <= nr_threads; t++)
+		printf "--:|"
+	print ""
+	for (i = 1; i <= nr_threaded; i++) {
+		printf "| %s |", threaded[i]
+		for (t = 1; t <= nr_threads; t++)
+			printf " %.0f |", threads_added[threaded[i], threads[t]]
+		print ""
+	}
+}
+
 function json(	i, line, value) {
 	print "["
 	for (i = 1; i <= nr_lines; i++) {
@@ -204,8 +233,12 @@ END {
 		text_calls(kernels[k])
 	if (form == "text" && nr_shapes)
 		text_cycles()
+	if (form == "text" && nr_threads)
+		text_threads()
 	if (form == "markdown" && nr_kernels)
 		markdown_calls()
 	if (form == "markdown" && nr_shapes)
 		markdown_cycles()
+	if (form == "markdown" && nr_threads)
+		markdown_threads()
 }

@@ -7,7 +7,12 @@
  * The stub of arch/x86, as it is, and a model of the kernel's trampoline are called
  * in user space, under chains of 1 to 16 calls: the return predictor is a stack, and
  * a trampoline that gets it out of step costs each of the callers above a miss. A
- * line of JSON for each shape and depth, which `report` makes a table of.
+ * line of JSON for each shape and depth, which `report` makes a table of. And by 1 to
+ * 16 threads at a time that call the same function, each on a processor of its own as
+ * far as the stub can tell: does a call get slower for what others do?
+ *
+ * Then the same by 1 to 16 threads at a time that call one function, each on a
+ * processor of its own as far as the stub can tell: does it get slower for others?
  *
  * Cycles are those of the core: each sample is timed with the time stamp counter,
  * which has a clock of its own, beside instructions of which each takes one cycle.
@@ -15,6 +20,7 @@
  * "added" is from the medians of the rounds, "low" from their tenth percentiles.
  * "instructions" are counted by stepping through a call.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -178,6 +184,83 @@ static void processor(char *name, size_t size)
 		fclose(f);
 }
 
+/*
+ * Threads
+ */
+
+/* Those of the shapes that are called by several. */
+static const unsigned int threaded[] = { 1, 4, 5 };
+
+#define THREADED (sizeof(threaded) / sizeof(threaded[0]))
+
+struct caller {
+	pthread_t thread;
+	unsigned int processor;
+	pthread_barrier_t *start;
+	unsigned int rounds;
+	/* Of the shapes, and of none: by turns, so that all find the same neighbours. */
+	double *samples[THREADED + 1];
+};
+
+static void *call_all(void *arg)
+{
+	struct caller *c = arg;
+	unsigned int r, i;
+
+	model_use(c->processor);
+	pthread_barrier_wait(c->start);
+	for (r = 0; r < c->rounds; r++) {
+		c->samples[THREADED][r] = sample(shapes[0].chains[0]);
+		for (i = 0; i < THREADED; i++)
+			c->samples[i][r] =
+				sample(shapes[threaded[i]].chains[0]);
+	}
+	return NULL;
+}
+
+/* @calls: what each processor has called before, added up. */
+static bool with_threads(const char *cpu, unsigned int nr, unsigned long *calls)
+{
+	struct caller callers[PROCESSORS] = {};
+	unsigned int per_thread = rounds / nr + 1, n = nr * per_thread, i, t;
+	double *all[THREADED + 1];
+	pthread_barrier_t start;
+	bool balanced = true;
+
+	for (i = 0; i <= THREADED; i++) {
+		all[i] = calloc(n, sizeof(double));
+		if (!all[i])
+			return false;
+	}
+	pthread_barrier_init(&start, NULL, nr);
+	for (t = 0; t < nr; t++) {
+		callers[t].processor = t + 1;
+		callers[t].start = &start;
+		callers[t].rounds = per_thread;
+		for (i = 0; i <= THREADED; i++)
+			callers[t].samples[i] = all[i] + t * per_thread;
+		if (pthread_create(&callers[t].thread, NULL, call_all,
+				   &callers[t]))
+			return false;
+	}
+	for (t = 0; t < nr; t++) {
+		pthread_join(callers[t].thread, NULL);
+		calls[t + 1] += per_thread * (CALLS + CALLS / 10);
+		balanced &= model_balanced(t + 1, calls[t + 1], 0);
+	}
+	pthread_barrier_destroy(&start);
+	for (i = 0; i <= THREADED; i++)
+		qsort(all[i], n, sizeof(double), compare);
+	for (i = 0; i < THREADED; i++)
+		printf("{\"bench\":\"threads\",\"cpu\":\"%s\",\"row\":\"%s\",\"threads\":%u,\"added\":%.1f,\"low\":%.1f}\n",
+		       cpu, shapes[threaded[i]].name, nr,
+		       all[i][n / 2] - all[THREADED][n / 2],
+		       all[i][n / 10] - all[THREADED][n / 10]);
+	for (i = 0; i <= THREADED; i++)
+		free(all[i]);
+	return balanced;
+}
+
 static void print(const char *cpu, unsigned int s, unsigned int d, long count)
 {
 	const double *mine = samples[s][d], *none = samples[0][d];
@@ -196,8 +279,10 @@ static void print(const char *cpu, unsigned int s, unsigned int d, long count)
 
 int main(int argc, char **argv)
 {
-	unsigned long calls = 0;
+	static const unsigned int threads[] = { 1, 2, 4, 16 };
+	unsigned long calls[PROCESSORS] = {};
 	unsigned int r, s, d;
+	bool balanced;
 	char cpu[128];
 	long none = 0;
 
@@ -226,13 +311,10 @@ int main(int argc, char **argv)
 					(double)(read_counter() - before) /
 					(CALLS + CALLS / 10);
 			}
-			calls += CALLS + CALLS / 10;
+			calls[0] += CALLS + CALLS / 10;
 		}
 	}
-	if (!model_balanced(calls)) {
-		fprintf(stderr, "cycles: the stub did not run as it should\n");
-		return 1;
-	}
+	balanced = model_balanced(0, calls[0], calls[0]);
 	for (s = 0; s < SHAPES; s++) {
 		long count = instructions_per_call(shapes[s].chains[0]);
 
@@ -242,6 +324,12 @@ int main(int argc, char **argv)
 			qsort(samples[s][d], rounds, sizeof(double), compare);
 			print(cpu, s, d, count < 0 ? -1 : count - none);
 		}
+	}
+	for (s = 0; s < sizeof(threads) / sizeof(threads[0]); s++)
+		balanced &= with_threads(cpu, threads[s], calls);
+	if (!balanced) {
+		fprintf(stderr, "cycles: the stub did not run as it should\n");
+		return 1;
 	}
 	return 0;
 }

@@ -120,13 +120,11 @@ SAME(FSESSION_FLIGHT_OUT, fsession_flight, out);
 /* With the bit that is off when a reschedule is due. */
 #define PREEMPT_ENABLED 0x80000000U
 
-static struct task task;
-static struct cpu cpu = {
-	.current_task = &task,
-	.preempt_count = PREEMPT_ENABLED,
-	.context_tracking = FSESSION_RCU_WATCHING,
-	.busy = 1,
-};
+/* As far apart as the kernel's. */
+static struct processor {
+	struct cpu cpu;
+	struct task task;
+} __attribute__((aligned(4096))) processors[PROCESSORS];
 
 /* shapes.S and the stub */
 void program(void);
@@ -419,7 +417,15 @@ void model_init(void)
 {
 	unsigned int i;
 
-	syscall(SYS_arch_prctl, ARCH_SET_GS, &cpu);
+	for (i = 0; i < PROCESSORS; i++) {
+		processors[i].cpu = (struct cpu){
+			.current_task = &processors[i].task,
+			.preempt_count = PREEMPT_ENABLED,
+			.context_tracking = FSESSION_RCU_WATCHING,
+			.busy = 1,
+		};
+	}
+	model_use(0);
 	table.bytes = (SLOTS - 1) * 8;
 	for (i = 0; i < SLOTS; i++)
 		table.slot[i] = &fsession_no_site;
@@ -428,10 +434,19 @@ void model_init(void)
 	publish(&sites[1], leaf_stub_c, body_stub_c);
 }
 
-bool model_balanced(unsigned long calls)
+void model_use(unsigned int processor)
 {
-	return cpu.flight[0].in == calls && cpu.flight[0].out == calls &&
-	       cpu.flight[1].in == calls && cpu.flight[1].out == calls &&
-	       cpu.preempt_count == PREEMPT_ENABLED && !cpu.active &&
-	       !cpu.prog_active[0] && !cpu.prog_active[1] && !task.bpf_ctx;
+	syscall(SYS_arch_prctl, ARCH_SET_GS, &processors[processor].cpu);
+}
+
+bool model_balanced(unsigned int processor, unsigned long calls,
+		    unsigned long calls_c)
+{
+	const struct cpu *cpu = &processors[processor].cpu;
+
+	return cpu->flight[0].in == calls && cpu->flight[0].out == calls &&
+	       cpu->flight[1].in == calls_c && cpu->flight[1].out == calls_c &&
+	       cpu->preempt_count == PREEMPT_ENABLED && !cpu->active &&
+	       !cpu->prog_active[0] && !cpu->prog_active[1] &&
+	       !processors[processor].task.bpf_ctx;
 }

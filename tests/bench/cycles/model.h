@@ -8,7 +8,8 @@
 
 #include <stdbool.h>
 
-#define DEPTHS 16
+#define DEPTHS	   16
+#define PROCESSORS 17
 
 typedef long (*function_t)(long);
 
@@ -25,9 +26,12 @@ void repeat(function_t f, unsigned long times);
 /* As many instructions as @adds, each of which waits for the one before. */
 void add_up(unsigned long adds);
 
-/* The per-CPU area, the tables and the lists. */
+/* The tables and the lists; the thread is on processor 0. */
 void model_init(void);
-/* Were the stub's functions called @calls times each, and all is as before? */
-bool model_balanced(unsigned long calls);
+/* This thread has the per-CPU area and the task of @processor from now on. */
+void model_use(unsigned int processor);
+/* Was the stub called there so often, for one session and for two, and is all well? */
+bool model_balanced(unsigned int processor, unsigned long calls,
+		    unsigned long calls_c);
 
 #endif /* MODEL_H */
