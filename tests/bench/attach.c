@@ -7,7 +7,9 @@
  *
  * For as many functions as SIZE says, each in turn (100, 1000, 10000 and all
  * unless given), and all mechanisms of this kernel. The program does nothing and
- * the functions are the same for all: those that every mechanism takes.
+ * the functions are the same for all: those that every mechanism takes. Twice, the
+ * second time in the opposite order, since who comes first finds a cold machine: what
+ * is printed is the shorter time of the two. Who takes very long has one time only.
  *
  *	attach		the one system call
  *	detach		close()
@@ -324,6 +326,53 @@ static struct memory settled(void)
 	return last;
 }
 
+struct result {
+	int fd; /* or a negative errno */
+	unsigned int attached;
+	unsigned int times; /* that it was measured */
+	uint64_t attach, detach, given_back, gone;
+	bool all_back;
+	long long kb[KINDS]; /* the first time */
+};
+
+/* Above, once is enough. */
+#define LONG_MS 30000
+
+static void shorter(uint64_t *best, uint64_t ms, bool first)
+{
+	if (first || ms < *best)
+		*best = ms;
+}
+
+static void measure(const struct mechanism *m, const struct functions *f,
+		    unsigned int count, struct result *r)
+{
+	bool first = !r->times++;
+	struct memory before, after;
+	uint64_t start;
+	int i;
+
+	before = settled();
+	start = now_ms();
+	r->fd = m->attach(m, f, 0, count, &r->attached);
+	if (r->fd < 0)
+		return;
+	shorter(&r->attach, now_ms() - start, first);
+	after = settled();
+
+	start = now_ms();
+	close(r->fd);
+	shorter(&r->detach, now_ms() - start, first);
+	r->all_back = wait_given_back();
+	shorter(&r->given_back, now_ms() - start, first);
+	if (m == MODULE) {
+		drain();
+		shorter(&r->gone, now_ms() - start, first);
+	}
+	for (i = 0; first && i < KINDS; i++)
+		r->kb[i] = after.kb[i] - before.kb[i];
+}
+
 static void print_seconds(bool known, uint64_t ms)
 {
 	if (known)
@@ -333,66 +382,49 @@ static void print_seconds(bool known, uint64_t ms)
 		printf(" %12s", "-");
 }
 
-static void measure(const struct mechanism *m, const struct functions *f,
-		    unsigned int count)
+static void print(const struct mechanism *m, const struct result *r)
 {
-	uint64_t start, attach, detach, given_back, gone = 0;
-	struct memory before, after;
-	long long kb[KINDS], sum = 0;
-	bool all_back;
-	unsigned int attached;
-	int fd, i;
+	long long sum = 0;
+	int i;
 
 	printf("%-22s", m->name);
-	if (m->missing) {
-		printf(" -  (%s)\n", m->missing);
+	if (m->missing || r->fd < 0) {
+		printf(" -  (%s)\n",
+		       m->missing ? m->missing : strerror(-r->fd));
 		return;
 	}
-	before = settled();
-	start = now_ms();
-	fd = m->attach(m, f, 0, count, &attached);
-	attach = now_ms() - start;
-	if (fd < 0) {
-		printf(" -  (%s)\n", strerror(-fd));
-		return;
-	}
-	after = settled();
-
-	start = now_ms();
-	close(fd);
-	detach = now_ms() - start;
-	all_back = wait_given_back();
-	given_back = now_ms() - start;
-	if (m == MODULE) {
-		drain();
-		gone = now_ms() - start;
-	}
-
+	printf(" %9u", r->attached);
+	print_seconds(true, r->attach);
+	print_seconds(true, r->detach);
+	print_seconds(r->all_back, r->given_back);
+	print_seconds(m == MODULE, r->gone);
 	for (i = 0; i < KINDS; i++) {
-		kb[i] = after.kb[i] - before.kb[i];
-		sum += kb[i];
+		printf(" %8lld", r->kb[i]);
+		sum += r->kb[i];
 	}
-	printf(" %9u", attached);
-	print_seconds(true, attach);
-	print_seconds(true, detach);
-	print_seconds(all_back, given_back);
-	print_seconds(m == MODULE, gone);
-	printf(" %8lld %8lld %8lld %10.0f\n", kb[SLAB], kb[VMALLOC], kb[PERCPU],
-	       attached ? sum * 1024.0 / attached : 0);
+	printf(" %10.0f\n", r->attached ? sum * 1024.0 / r->attached : 0);
 }
 
 static void table(const struct functions *f, unsigned int size)
 {
 	unsigned int count = size < f->count ? size : f->count;
-	const struct mechanism *m;
+	struct result results[MECHANISMS] = {};
+	unsigned int i;
 
+	for (i = 0; i < 2 * MECHANISMS; i++) {
+		unsigned int n = i < MECHANISMS ? i : 2 * MECHANISMS - 1 - i;
+		struct result *r = &results[n];
+
+		if (!mechanisms[n].missing && r->fd >= 0 &&
+		    r->attach + r->given_back < LONG_MS)
+			measure(&mechanisms[n], f, count, r);
+	}
 	printf("\n%-22s %9s %12s %12s %12s %12s %8s %8s %8s %10s\n", "seconds",
 	       "attached", "attach", "detach", "given back", "gone", "slab KiB",
 	       "vmalloc", "percpu", "B/function");
-	for (m = mechanisms; m < mechanisms + MECHANISMS; m++) {
-		measure(m, f, count);
-		fflush(stdout);
-	}
+	for (i = 0; i < MECHANISMS; i++)
+		print(&mechanisms[i], &results[i]);
+	fflush(stdout);
 }
 
 /* 0 if it is none. */
