@@ -21,8 +21,9 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-#define CANNOT	   (-1) /* rounds of a part that cannot be done here */
-#define PATIENCE_S 60	/* for an answer, in a guest that is emulated */
+#define CANNOT (-1) /* rounds of a part that cannot be done here */
+#define PATIENCE_S \
+	300 /* for an answer, in a guest that is emulated, beside others */
 
 static void programs(long *rounds);
 static void files_in_memory(long *rounds);
