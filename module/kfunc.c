@@ -142,14 +142,14 @@ callers_run(struct fsession_frame *frame, unsigned long ip)
 }
 
 /* Out of line, so that the kfuncs have nothing to keep in registers. */
-static noinline notrace unsigned long is_exit_of(struct fsession_frame *frame,
-						 unsigned long ip)
+static noinline notrace __no_sanitize_address unsigned long
+is_exit_of(struct fsession_frame *frame, unsigned long ip)
 {
 	return fsession_run_exit(callers_run(frame, ip));
 }
 
-static noinline notrace u64 *cookie_of(struct fsession_frame *frame,
-				       unsigned long ip)
+static noinline notrace __no_sanitize_address u64 *
+cookie_of(struct fsession_frame *frame, unsigned long ip)
 {
 	unsigned long run = callers_run(frame, ip);
 

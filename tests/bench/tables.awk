@@ -97,12 +97,12 @@ function text_depths(name, count, by,	d) {
 	print ""
 }
 
-function markdown_head(first,	k) {
+function markdown_head(first, columns, nr,	i) {
 	printf "| %s |", first
-	for (k = 1; k <= nr_kernels; k++)
-		printf " %s |", kernels[k]
+	for (i = 1; i <= nr; i++)
+		printf " %s |", columns[i]
 	printf "\n|---|"
-	for (k = 1; k <= nr_kernels; k++)
+	for (i = 1; i <= nr; i++)
 		printf "--:|"
 	print ""
 }
@@ -111,7 +111,7 @@ function markdown_calls(	i, k, row, group, cell, reasons) {
 	for (k = 1; k <= nr_kernels; k++)
 		printf "%s%s is %s", k == 1 ? "" : "; ", kernels[k], about[kernels[k]]
 	print ".\n"
-	markdown_head("instructions added to a call")
+	markdown_head("instructions added to a call", kernels, nr_kernels)
 	for (i = 1; i <= nr_rows; i++) {
 		row = rows[i]
 		if (group_of(row) != group) {
@@ -142,7 +142,7 @@ function markdown_calls(	i, k, row, group, cell, reasons) {
 
 function markdown_ratio(what, of, to,	i, k, row) {
 	print ""
-	markdown_head(what)
+	markdown_head(what, kernels, nr_kernels)
 	for (i = 1; i <= nr_rows; i++) {
 		row = rows[i]
 		if (name_of(row) != of || !((group_of(row), to) in row_known))
@@ -156,7 +156,7 @@ function markdown_ratio(what, of, to,	i, k, row) {
 
 function markdown_each(	i, k, row, most) {
 	print ""
-	markdown_head("instructions for each of")
+	markdown_head("instructions for each of", kernels, nr_kernels)
 	for (i = 1; i <= nr_rows; i++) {
 		row = rows[i]
 		most = 0
@@ -194,13 +194,8 @@ function markdown_cycles(	i, d) {
 }
 
 function markdown_threads(	i, t) {
-	printf "\n| cycles added to a call under one; threads that call the function at a time: |"
-	for (t = 1; t <= nr_threads; t++)
-		printf " %d |", threads[t]
-	printf "\n|---|"
-	for (t = 1; t <= nr_threads; t++)
-		printf "--:|"
 	print ""
+	markdown_head("cycles added to a call under one; threads that call the function at a time:", threads, nr_threads)
 	for (i = 1; i <= nr_threaded; i++) {
 		printf "| %s |", threaded[i]
 		for (t = 1; t <= nr_threads; t++)

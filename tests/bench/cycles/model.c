@@ -222,10 +222,10 @@ static void run(struct fsession_frame *frame, const struct session *s, u64 *ctx,
 }
 
 static void set_guard(struct fsession_frame *frame,
-		      const struct fsession_list *list, unsigned long bits)
+		      const struct fsession_list *list, unsigned long run)
 {
 	*(volatile unsigned long *)&frame->guard =
-		KEY ^ (unsigned long)list ^ bits ^
+		KEY ^ (unsigned long)list ^ run ^
 		((unsigned long)frame + FSESSION_FRAME_BASE);
 }
 
@@ -253,7 +253,7 @@ long fsession_enter(struct fsession_frame *frame, void *extra,
 	frame->list = list;
 	frame->ran = 0;
 	frame->prog = NULL;
-	set_guard(frame, list, 3);
+	set_guard(frame, list, FSESSION_C_ENTRY);
 	ctx = (u64 *)((char *)frame + list->ctx);
 	ctx[-2] = site->func;
 	ctx[-1] = site->nr;
@@ -292,7 +292,7 @@ void fsession_exit(struct fsession_frame *frame)
 	u64 *ctx;
 	u32 i;
 
-	set_guard(frame, list, 4);
+	set_guard(frame, list, FSESSION_C_EXIT);
 	ctx = (u64 *)((char *)frame + list->ctx);
 	ctx[ctx[-1]] = frame->ret[0];
 	MEMBER(u32, preempt_count)++;

@@ -8,6 +8,8 @@
 
 #define FSESSION_SOLO_STUB    1
 #define FSESSION_RCU_WATCHING 8
+#define FSESSION_C_ENTRY      3
+#define FSESSION_C_EXIT	      4
 #define FSESSION_TO_INSIDE    2
 #define FSESSION_TO_EXIT      3
 #define FSESSION_CT_STATE     0
