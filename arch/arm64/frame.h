@@ -8,8 +8,11 @@
  *	fp	[ x29 of f's caller                       ]  <- record of caller
  *	body	[ x30: return address into f, past its bl ]
  *	record	[ -> record of the caller                 ]  <- x29
+ *	bpf_ctx	[ current->bpf_ctx of the caller          ]
+ *	kept	[ a register or word that cannot lie      ]
+ *		[ in its own place                        ]
  *	x8	[ where f is to put a big result          ]
- *	words	[ 8 argument registers, 1 spare           ]  <- ctx, unless wide
+ *	words	[ 8 argument registers, 1 for the result  ]  <- ctx, unless wide
  *	nr	[ number of argument words                ]  ctx[-1]
  *	func	[ address of f                            ]  ctx[-2]
  *	x19	[ x19, x20 of f's caller                  ]
@@ -26,8 +29,11 @@
  *		[ here when list->extra is not zero       ]  <- sp
  *
  * When the stub runs the program itself, the frame ends with ret, and while f runs,
- * with run. The upper word of run, for which nobody asks, is the cookie. While the
- * program runs at the entry, the spare word may have what lay in the result's.
+ * with run. The upper word of run, for which nobody asks, is the cookie. What kept is
+ * for: the word after the arguments is the result's, and there may be an argument in
+ * it which BTF does not know of. The stubs that know the number of words never put it
+ * there, the others take it out while the program runs at the entry. Only these need
+ * bpf_ctx.
  */
 #ifndef FSESSION_ARM64_FRAME_H
 #define FSESSION_ARM64_FRAME_H
@@ -47,11 +53,13 @@
 #define FSESSION_FRAME_NR	120
 #define FSESSION_FRAME_WORDS	128
 #define FSESSION_FRAME_X8	200
-#define FSESSION_FRAME_RECORD	208
-#define FSESSION_FRAME_BODY	216
-#define FSESSION_FRAME_FP	224
-#define FSESSION_FRAME_CALLER	232
-#define FSESSION_FRAME_SIZE	240
+#define FSESSION_FRAME_KEPT	208
+#define FSESSION_FRAME_BPF_CTX	216
+#define FSESSION_FRAME_RECORD	224
+#define FSESSION_FRAME_BODY	232
+#define FSESSION_FRAME_FP	240
+#define FSESSION_FRAME_CALLER	248
+#define FSESSION_FRAME_SIZE	256
 
 /* What the frame pointer points to. */
 #define FSESSION_FRAME_BASE	FSESSION_FRAME_RECORD
@@ -79,6 +87,8 @@ struct fsession_frame {
 	u64 nr;
 	u64 words[FSESSION_ARG_REGS + 1];
 	u64 x8;
+	u64 kept;
+	unsigned long bpf_ctx;
 	unsigned long record;
 	unsigned long body;
 	unsigned long fp;
@@ -94,6 +104,9 @@ static_assert(offsetof(struct fsession_frame, func) == FSESSION_FRAME_FUNC);
 static_assert(offsetof(struct fsession_frame, nr) == FSESSION_FRAME_NR);
 static_assert(offsetof(struct fsession_frame, words) == FSESSION_FRAME_WORDS);
 static_assert(offsetof(struct fsession_frame, x8) == FSESSION_FRAME_X8);
+static_assert(offsetof(struct fsession_frame, kept) == FSESSION_FRAME_KEPT);
+static_assert(offsetof(struct fsession_frame, bpf_ctx) ==
+	      FSESSION_FRAME_BPF_CTX);
 static_assert(offsetof(struct fsession_frame, record) ==
 	      FSESSION_FRAME_RECORD);
 static_assert(offsetof(struct fsession_frame, body) == FSESSION_FRAME_BODY);
@@ -106,6 +119,8 @@ static_assert(FSESSION_FRAME_GUARD - FSESSION_FRAME_LIST == 8);
 static_assert(FSESSION_FRAME_NR - FSESSION_FRAME_FUNC == 8);
 static_assert(FSESSION_FRAME_X8 - FSESSION_FRAME_WORDS ==
 	      8 * (FSESSION_ARG_REGS + 1));
+static_assert(FSESSION_FRAME_KEPT - FSESSION_FRAME_X8 == 8);
+static_assert(FSESSION_FRAME_BPF_CTX - FSESSION_FRAME_KEPT == 8);
 /* What the stub makes of run: the attach cookie, and a word that it may use. */
 static_assert(offsetof(struct bpf_tramp_run_ctx, bpf_cookie) == 0);
 static_assert(sizeof(struct bpf_tramp_run_ctx) == 16);

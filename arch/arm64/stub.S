@@ -31,8 +31,8 @@
 /*
  * The words. Where the number of arguments is known, the word after the last one
  * is the result's: it is zero from the start, and the register that it is the
- * place of is kept in the spare word. There may be an argument in that which BTF
- * does not know of.
+ * place of is kept elsewhere. The other stubs find the result's word at run time,
+ * and keep nothing yet; the shared one's number has that place until then.
  */
 .macro SAVE_WORDS n, next, nr
 .ifc \n, \nr
@@ -51,15 +51,13 @@
 	SAVE_WORDS 2, 3, \nr
 	SAVE_WORDS 4, 5, \nr
 	SAVE_WORDS 6, 7, \nr
-	/* The spare word, and x8. */
 .ifc \nr, any
-	/* The shared stub's number. */
-	stp	x10, x8, WORD(8)
+	stp	x8, x10, AT(FSESSION_FRAME_X8)
 .else
 .ifc \nr, 8
 	stp	xzr, x8, WORD(8)
 .else
-	stp	x\nr, x8, WORD(8)
+	stp	x8, x\nr, AT(FSESSION_FRAME_X8)
 .endif
 .endif
 .endm
@@ -76,18 +74,22 @@
 .endif
 .endm
 
-.macro RESTORE_ARGS nr
+.macro RESTORE_REGS nr
 	RESTORE_WORDS 0, 1, \nr
 	RESTORE_WORDS 2, 3, \nr
 	RESTORE_WORDS 4, 5, \nr
 	RESTORE_WORDS 6, 7, \nr
+.endm
+
+.macro RESTORE_ARGS nr
+	RESTORE_REGS \nr
 .ifc \nr, any
 	ldr	x8, AT(FSESSION_FRAME_X8)
 .else
 .ifc \nr, 8
 	ldr	x8, AT(FSESSION_FRAME_X8)
 .else
-	ldp	x\nr, x8, WORD(8)
+	ldp	x8, x\nr, AT(FSESSION_FRAME_X8)
 .endif
 .endif
 .endm
@@ -112,7 +114,9 @@
  *	x15	this CPU's per-CPU offset: only while preemption is off
  *	x16 x17	anything
  *	x19	the program's count, a per-CPU pointer: from the entry to the exit
- *	x20	the caller's current->bpf_ctx: from the entry to the exit
+ *	x20	from the entry to the exit. Where the number of words is known,
+ *		the caller's current->bpf_ctx, else the address of the result's
+ *		word
  *	x30	the key of the site; f's is in the frame
  */
 
@@ -286,11 +290,14 @@ alternative_endif
 	stp	x16, xzr, AT(FSESSION_FRAME_RUN)	/* cookie: 0 */
 	ADR_AT	x0, FSESSION_FRAME_WORDS
 .ifc \nr, any
-	ldr	x16, [x0, x13, lsl #3]
-	str	x16, WORD(8)
-	str	xzr, [x0, x13, lsl #3]		/* no result yet */
-.endif
+	add	x20, x0, x13, lsl #3
+	ldr	x16, [x20]
+	str	xzr, [x20]			/* no result yet */
+	ldr	x17, [x14, #FSESSION_TASK_BPF_CTX]
+	stp	x16, x17, AT(FSESSION_FRAME_KEPT)
+.else
 	ldr	x20, [x14, #FSESSION_TASK_BPF_CTX]
+.endif
 	ADR_AT	x17, FSESSION_FRAME_RUN
 	str	x17, [x14, #FSESSION_TASK_BPF_CTX]
 
@@ -302,14 +309,29 @@ alternative_endif
 	ldr	x16, AT(FSESSION_FRAME_GUARD)
 	eor	x16, x16, #FSESSION_TO_INSIDE
 	str	x16, AT(FSESSION_FRAME_GUARD)
-.ifc \nr, any
-	ldr	x13, AT(FSESSION_FRAME_NR)
-	ldr	x16, WORD(8)
-	ADR_AT	x17, FSESSION_FRAME_WORDS
-	str	x16, [x17, x13, lsl #3]
-.endif
 	mrs	x14, sp_el0
 	PREEMPT_ENABLE .Lresched_entry_\name
+.endm
+
+/* The arguments again, after SOLO_ENTRY. */
+.macro SOLO_RESTORE_ARGS nr
+.ifc \nr, any
+	ldp	x8, x16, AT(FSESSION_FRAME_X8)
+	str	x16, [x20]
+	RESTORE_REGS any
+.else
+	RESTORE_ARGS \nr
+.endif
+.endm
+
+/* Puts back what current->bpf_ctx was at the entry; x14 is current. */
+.macro SOLO_RESTORE_BPF_CTX nr
+.ifc \nr, any
+	ldr	x16, AT(FSESSION_FRAME_BPF_CTX)
+	str	x16, [x14, #FSESSION_TASK_BPF_CTX]
+.else
+	str	x20, [x14, #FSESSION_TASK_BPF_CTX]
+.endif
 .endm
 
 /*
@@ -339,9 +361,7 @@ alternative_endif
 	eor	x13, x13, #FSESSION_TO_EXIT
 	str	x13, AT(FSESSION_FRAME_GUARD)
 .ifc \nr, any
-	ldr	x13, AT(FSESSION_FRAME_NR)
-	ADR_AT	x17, FSESSION_FRAME_WORDS
-	str	x0, [x17, x13, lsl #3]
+	str	x0, [x20]
 .else
 	str	x0, WORD(\nr)
 .endif
@@ -354,7 +374,7 @@ alternative_endif
 	sub	w16, w16, #1
 	str	w16, [x15, x19]
 	mrs	x14, sp_el0
-	str	x20, [x14, #FSESSION_TASK_BPF_CTX]
+	SOLO_RESTORE_BPF_CTX \nr
 	ldr	x11, AT(FSESSION_FRAME_LIST)
 	str	xzr, AT(FSESSION_FRAME_GUARD)
 	/* The list may be gone once it is counted out. */
@@ -368,7 +388,7 @@ alternative_endif
 .endm
 
 /* What the two halves jump out to. */
-.macro SOLO_OUT_OF_LINE name
+.macro SOLO_OUT_OF_LINE name, nr
 .Lprobe_\name:
 	/*
 	 * A site with another key, or the one that stands for none. x16 is the
@@ -394,7 +414,7 @@ alternative_endif
 	b	.Lslow_\name
 
 .Lslow_exit_\name:
-	str	x20, [x14, #FSESSION_TASK_BPF_CTX]
+	SOLO_RESTORE_BPF_CTX \nr
 	PREEMPT_ENABLE_NO_RESCHED
 	sub	sp, x29, #FSESSION_FRAME_RECORD
 	b	.Lexit_\name
@@ -419,8 +439,7 @@ alternative_endif
  * Goes on into f and comes back when it returns, with sp as before and x29 ours
  * again.
  */
-.macro CALL_BODY name, nr
-	RESTORE_ARGS \nr
+.macro CALL_BODY name
 	ldr	x10, AT(FSESSION_FRAME_BODY)
 	bl	.Lbody_\name
 .endm
@@ -472,11 +491,12 @@ SYM_CODE_START(\name)
 #ifdef FSESSION_SOLO_STUB
 	SOLO_ENTRY \name, \nr
 .Lenter_body_\name:
-	CALL_BODY \name, \nr
+	SOLO_RESTORE_ARGS \nr
+	CALL_BODY \name
 	SOLO_EXIT \name, \nr
 	DROP_FRAME
 	ret
-	SOLO_OUT_OF_LINE \name
+	SOLO_OUT_OF_LINE \name, \nr
 #endif
 
 .Lslow_\name:
@@ -488,12 +508,13 @@ SYM_CODE_START(\name)
 	mov	x1, sp
 .ifc \name, fsession_shared_stub
 	/* Where it was kept, as nothing has happened yet. */
-	ldr	w3, WORD(8)
+	ldr	w3, AT(FSESSION_FRAME_KEPT)
 .endif
 	bl	\enter
 	cbnz	x0, .Lextra_or_pass_\name
 
-	CALL_BODY \name, \nr
+	RESTORE_ARGS \nr
+	CALL_BODY \name
 	stp	x0, x1, AT(FSESSION_FRAME_RET)
 .Lexit_\name:
 	ADR_AT	x0, 0
