@@ -529,6 +529,33 @@ static bool file_has_word(const char *file, const char *word)
 	return found;
 }
 
+void symbols_at(const __u64 *addrs, unsigned int count,
+		char (*names)[SYMBOL_NAME])
+{
+	unsigned long long *best = calloc(count, sizeof(*best)), at;
+	FILE *f = fopen("/proc/kallsyms", "r");
+	char line[512], *end;
+	unsigned int i;
+
+	REQUIRE(best);
+	if (!f)
+		FAIL("/proc/kallsyms: %s", strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		at = strtoull(line, &end, 16);
+		for (i = 0; i < count; i++) {
+			/* Of two at the same place the first one will do. */
+			if (at > addrs[i] || at <= best[i])
+				continue;
+			best[i] = at;
+			/* "address type name [module]" */
+			snprintf(names[i], sizeof(names[i]), "%.*s",
+				 (int)strcspn(end + 3, "\t\n "), end + 3);
+		}
+	}
+	fclose(f);
+	free(best);
+}
+
 bool ftrace_has(const char *function)
 {
 	return file_has_word("/sys/kernel/tracing/available_filter_functions",

@@ -153,6 +153,10 @@ int tm_waiting(void);
 
 /* The address of a kernel symbol, @module NULL for the kernel's own; or 0. */
 uint64_t symbol(const char *name, const char *module);
+/* For each address the last symbol at or below it. */
+#define SYMBOL_NAME 64
+void symbols_at(const __u64 *addrs, unsigned int count,
+		char (*names)[SYMBOL_NAME]);
 /* The kernel's function for a system call, by its bare name. */
 #ifdef __x86_64__
 #define SYSCALL(name) "__x64_sys_" name

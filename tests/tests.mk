@@ -76,6 +76,7 @@ install-tests: tests $(if $(KERNEL),tests-kmod check-module)
 		install -m 644 $$f $(DESTDIR)$(tests-dir)/$$(basename $$f .sh).case.sh; \
 	done
 	$(Q)install -m 644 tests/lib.sh tests/load.sh tests/oops.sh \
+		tests/differ.expected \
 		$(DESTDIR)$(tests-dir)
 ifneq ($(KERNEL),)
 	$(Q)install -D -m 644 $(tests-kmod)/fsession_testmod.ko \

@@ -12,38 +12,12 @@
 #include "progs/stack.h"
 #include "session.h"
 
-/* For each address, the last symbol at or below it. */
-static void symbols_at(const __u64 *addrs, unsigned int count,
-		       char (*names)[64])
-{
-	unsigned long long best[STACK_DEPTH] = {}, at;
-	FILE *f = fopen("/proc/kallsyms", "r");
-	char line[512], *end;
-	unsigned int i;
-
-	if (!f)
-		FAIL("/proc/kallsyms: %s", strerror(errno));
-	while (fgets(line, sizeof(line), f)) {
-		at = strtoull(line, &end, 16);
-		for (i = 0; i < count; i++) {
-			/* Of two at the same place the first one will do. */
-			if (at > addrs[i] || at <= best[i])
-				continue;
-			best[i] = at;
-			/* "address type name [module]" */
-			snprintf(names[i], sizeof(names[i]), "%.*s",
-				 (int)strcspn(end + 3, "\t\n "), end + 3);
-		}
-	}
-	fclose(f);
-}
-
 /* Is @inner in the stack, and @outer somewhere above it? */
 static void check_stack(const struct stack *s, unsigned int run,
 			const char *inner, const char *outer)
 {
 	long long n = s->size[run] / (long long)sizeof(s->ip[run][0]), i;
-	char names[STACK_DEPTH][64] = {};
+	char names[STACK_DEPTH][SYMBOL_NAME] = {};
 	int inner_at = -1, outer_at = -1;
 
 	CHECK_EQ(s->runs[run], 1);
