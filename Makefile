@@ -6,7 +6,8 @@
 #	make dkms-install	the module, for KERNEL= (default: dkms's)
 #	make demo		boot a stock kernel and run the seed's program
 #	make test		the test suite on stock kernels, in QEMU
-#	make test-all		with all cases on every one of them
+#	make test-all		with all cases on every one of them, and a table of
+#				them in build/tests
 #	make bench		what a traced call costs, on stock kernels, in QEMU,
 #				and in cycles here; KERNELS="6.1 7.x" for some
 #	make check		what can be checked without running a kernel; the
@@ -80,7 +81,7 @@ test:
 
 test-all:
 	$(Q)tests/harness/install-deps
-	$(Q)tests/run --all $(TESTFLAGS)
+	$(Q)tests/run --all --table $(B)/tests $(TESTFLAGS)
 
 .PHONY: check check-module style
 check: $(check-targets) $(if $(KERNEL),check-module)
