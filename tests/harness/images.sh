@@ -18,6 +18,9 @@ security_mirror=${FSESSION_SECURITY_MIRROR:-http://deb.debian.org/debian-securit
 
 # --- package indices ---
 
+# Where a libbpf may be that no release has.
+readonly NEXT_SUITE=forky
+
 # apt_dir: prints where the indices of kernel_suite live. They serve both the host's apt-cache, to resolve versions, and
 # apt in the chroots, so they are downloaded once and the two never disagree.
 apt_dir() {
@@ -37,6 +40,9 @@ apt_prepare() {
 		deb $signed $mirror $kernel_suite-backports main
 		deb $signed $security_mirror $kernel_suite-security main
 	END
+	# The next release: it has nothing beside it yet, and a mirror that is two weeks old is as good.
+	[[ $kernel_suite != "$NEXT_SUITE" ]] ||
+		echo "deb ${signed/]/ check-valid-until=no]} $mirror $kernel_suite main" >"$dir/sources.list"
 	# Of the host's apt configuration only the way to the network counts; its hooks and sources must not act here.
 	apt-config dump | grep -E '^Acquire::(http|https)(::[^ ]*)?::Proxy' >"$dir/proxy.conf" || true
 	cat >"$dir/apt.conf" - "$dir/proxy.conf" <<-END
@@ -351,6 +357,29 @@ fill_native() {
 	evict 2 "$cache/native/"
 }
 
+# --- another libbpf ---
+
+# ensure_libbpf VERSION: sets libbpf_dir to where its packages are, those of this version that Debian has somewhere, for
+# the product to be built and run with instead of the suite's.
+ensure_libbpf() {
+	local suite=$kernel_suite kernel_suite layer_dir libbpf_version
+	for kernel_suite in "$suite" "$NEXT_SUITE"; do
+		apt_refresh 1440
+		libbpf_version=$(apt_versions libbpf-dev | grep -m 1 "^\([0-9]*:\)\?${1//./\\.}-") && break
+	done
+	[[ $libbpf_version ]] || die "no libbpf $1 in $suite or $NEXT_SUITE"
+	# Without the epoch: see ensure_own_qemu.
+	ensure_layer libbpf "${libbpf_version#*:}-$deb_arch" fill_libbpf
+	libbpf_dir=$layer_dir
+}
+
+fill_libbpf() {
+	apt_refresh 10
+	(cd "$1" && APT_CONFIG=$(apt_dir)/apt.conf apt-get -q download {libbpf-dev,libbpf1}"=$libbpf_version") \
+		>"$cache/log/libbpf" 2>&1 || { cat "$cache/log/libbpf" >&2; return 1; }
+	evict 6 "$cache/libbpf/"
+}
+
 # --- the product ---
 
 source_dir=${FSESSION_SRC:-$project_dir}
@@ -382,7 +411,8 @@ ensure_product() {
 	(cd "$source_dir" && source_files |
 		tar --no-recursion --owner 0 --group 0 --mtime 2000-01-01 -cf "$source_tar" --null -T -) ||
 		die "cannot copy $source_dir"
-	ensure_layer product "$(kernel_key)-$(checksum "$harness_dir/layers/product" "$source_tar")" fill_product
+	ensure_layer product "$(kernel_key)${libbpf_dir:+-libbpf-${libbpf_dir##*/}}-$(checksum \
+		"$harness_dir/layers/product" "$source_tar")" fill_product
 	product_dir=$layer_dir
 }
 
@@ -390,6 +420,7 @@ fill_product() {
 	local native
 	ensure_native
 	mv "$source_tar" "$1/source.tar"
+	[[ ! $libbpf_dir ]] || cp -r "$libbpf_dir" "$1/packages"
 	run_layer "$cache/log/product-$kernel_release" product "$1" "$base_dir" "$kernel_dir" "$kernel_release" \
 		"${native[@]}"
 	evict 4 "$cache/product/$kernel_release"
