@@ -314,8 +314,8 @@ static int check_sites(const struct wanted *w, struct ftrace_ops *ops, u32 from,
  * @targets: they, in the same order
  * @nr: how many
  *
- * For many, of which quite a few may look like a site and be none: a registration
- * would fail as a whole, and ftrace does not say for which.
+ * Quite a few may look like a site and be none. A registration then fails as a
+ * whole, and ftrace does not say for which.
  */
 int fsession_direct_check(unsigned long *ips, struct fsession_target **targets,
 			  u32 nr)
@@ -407,8 +407,9 @@ static u32 count_directs(const struct list_head *directs)
  * @targets: whose they are, in the same order
  * @nr: how many
  *
- * When this returns, every target is either registered or refused. An error is
- * one that is not a target's: memory, or a signal.
+ * When this returns 0, every target is either registered or refused. An error is
+ * one that is not a target's: memory, or a signal; or, with nothing registered and
+ * no target refused for it, -ENOENT: fsession_direct_check() is to be asked.
  */
 int fsession_direct_attach(struct list_head *directs, unsigned long *ips,
 			   struct fsession_target **targets, u32 nr)
@@ -421,9 +422,13 @@ int fsession_direct_attach(struct list_head *directs, unsigned long *ips,
 	u32 room = reserve(nr);
 	int err = 0;
 
-	refuse_sites(&w, room, nr - room, -ENOSPC);
 	if (room)
 		err = attach_as_one(&w, 0, room);
+	if (err == -ENOENT) {
+		atomic_sub(room, &registered);
+		return err;
+	}
+	refuse_sites(&w, room, nr - room, -ENOSPC);
 	/* Only where somebody is already can somebody be in the way. */
 	if (err)
 		err = attach_parts(&w, 0, room, armed_first(&w, room), err);

@@ -317,12 +317,6 @@ struct fsession_session *fsession_session_attach(struct bpf_prog *prog,
 	struct fsession_session *s;
 	int err;
 
-	/* Of one, the registration tells. */
-	err = a->nr > 1 ? fsession_site_check(a) : 0;
-	if (!err)
-		err = fsession_attachment_result(a, reason);
-	if (err)
-		return ERR_PTR(err);
 	s = session_new(prog, a);
 	if (!s)
 		return ERR_PTR(-ENOMEM);

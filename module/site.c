@@ -357,18 +357,45 @@ int fsession_site_check(struct fsession_attachment *a)
 	return err;
 }
 
-/* Registers new sites with ftrace. A session is on them already. */
-static int reg_register(struct fsession_attachment *a, struct fsession_reg *reg)
+/*
+ * One attempt to let the sites of @reg call the stub. -EAGAIN when there were some
+ * that are none, which are refused now.
+ */
+static int reg_attach(struct fsession_attachment *a, struct fsession_reg *reg)
 {
 	struct ips ips = {};
-	struct fsession_target *t;
 	int err;
+	u32 i;
 
 	err = ips_init(&ips, a, reg);
 	if (!err)
 		err = fsession_direct_attach(&reg->directs, ips.ip, ips.target,
 					     ips.nr);
+	if (err == -ENOENT) {
+		err = fsession_direct_check(ips.ip, ips.target, ips.nr) ?:
+		      -ENOENT;
+		for (i = 0; err == -ENOENT && i < ips.nr; i++) {
+			if (ips.target[i]->status)
+				err = -EAGAIN;
+		}
+	}
 	ips_free(&ips);
+	return err;
+}
+
+/* Registers new sites with ftrace. A session is on them already. */
+static int reg_register(struct fsession_attachment *a, struct fsession_reg *reg)
+{
+	struct fsession_target *t;
+	int err;
+
+	/* Each time with fewer of them; the second is the last as a rule. */
+	do {
+		err = reg_attach(a, reg);
+	} while (err == -EAGAIN && a->skip);
+	/* Then their statuses say it. */
+	if (err == -EAGAIN)
+		err = 0;
 
 	mutex_lock(&fsession_mutex);
 	for (t = a->target; t < a->target + a->nr; t++) {

@@ -4,12 +4,14 @@
  */
 #include <linux/bpf.h>
 #include <linux/btf.h>
+#include <linux/jhash.h>
 #include <linux/kallsyms.h>
 #include <linux/kobject.h>
+#include <linux/log2.h>
 #include <linux/module.h>
+#include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 #include <linux/string.h>
 
 #include "fsession.h"
@@ -518,44 +520,44 @@ static int resolve_one(struct multi *m, struct fsession_attachment *a,
 	return set_layout(t, &model, m->btf, proto);
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-	const struct fsession_target *x = *(struct fsession_target **)a;
-	const struct fsession_target *y = *(struct fsession_target **)b;
+enum twice { TWICE_ID, TWICE_FUNC };
 
-	return x->btf_id < y->btf_id ? -1 : x->btf_id > y->btf_id;
+static u64 key_of(const struct fsession_target *t, enum twice which)
+{
+	return which == TWICE_ID ? t->btf_id : t->func;
 }
 
-static int compare_funcs(const void *a, const void *b)
+/*
+ * Refuses what is there twice. A session is on a function once. Not by sorting
+ * them, which takes as long as to look up their names.
+ */
+static int refuse_twice(struct fsession_attachment *a, enum twice which)
 {
-	const struct fsession_target *x = *(struct fsession_target **)a;
-	const struct fsession_target *y = *(struct fsession_target **)b;
-
-	return x->func < y->func ? -1 : x->func > y->func;
-}
-
-/* Refuses what is there twice. A session is on a function once. */
-static int refuse_twice(struct fsession_attachment *a,
-			int (*compare)(const void *a, const void *b))
-{
-	struct fsession_target **sorted;
+	u32 mask = roundup_pow_of_two(2 * a->nr) - 1, seed = get_random_u32();
+	u32 *seen, i, at;
 	int err = 0;
-	u32 i;
 
-	sorted = kvmalloc_array(a->nr, sizeof(*sorted), GFP_KERNEL_ACCOUNT);
-	if (!sorted)
+	/* Numbers of targets, from 1 on. */
+	seen = kvcalloc(mask + 1, sizeof(*seen), GFP_KERNEL_ACCOUNT);
+	if (!seen)
 		return -ENOMEM;
-	for (i = 0; i < a->nr; i++)
-		sorted[i] = &a->target[i];
-	sort(sorted, a->nr, sizeof(*sorted), compare, NULL);
-	for (i = 1; i < a->nr; i++) {
-		if (compare(&sorted[i - 1], &sorted[i]))
+	for (i = 0; i < a->nr; i++) {
+		u64 k = key_of(&a->target[i], which);
+
+		cond_resched();
+		at = jhash_2words(k, k >> 32, seed) & mask;
+		while (seen[at] && key_of(&a->target[seen[at] - 1], which) != k)
+			at = (at + 1) & mask;
+		if (!seen[at]) {
+			seen[at] = i + 1;
 			continue;
-		fsession_refuse(sorted[i - 1], -EINVAL, FSESSION_REASON_TWICE);
-		err = fsession_refuse(sorted[i], -EINVAL,
+		}
+		fsession_refuse(&a->target[seen[at] - 1], -EINVAL,
+				FSESSION_REASON_TWICE);
+		err = fsession_refuse(&a->target[i], -EINVAL,
 				      FSESSION_REASON_TWICE);
 	}
-	kvfree(sorted);
+	kvfree(seen);
 	return err;
 }
 
@@ -571,8 +573,8 @@ static int check_ids(struct fsession_attachment *a)
 					      FSESSION_REASON_BTF_ID);
 	}
 	if (!err)
-		err = refuse_twice(a, compare_ids);
-	return err ?: refuse_twice(a, compare_funcs);
+		err = refuse_twice(a, TWICE_ID);
+	return err ?: refuse_twice(a, TWICE_FUNC);
 }
 
 /**
