@@ -36,6 +36,11 @@ check-targets :=
 .PHONY: default all
 default: all
 
+# The module's source as DKMS keeps it, and nothing else of the tree.
+dkms-source := /usr/src/fsession-$(VERSION)
+dkms-files := Kbuild dkms.conf README.md LICENSES module arch uapi \
+	tools/btfgen tools/dkms-probe
+
 include userlib/userlib.mk
 include tools/tools.mk
 include examples/examples.mk
@@ -47,10 +52,6 @@ all: $(all-targets)
 .PHONY: install
 install: $(install-targets)
 
-# The module's source as DKMS keeps it, and nothing else of the tree.
-dkms-source := /usr/src/fsession-$(VERSION)
-dkms-files := Kbuild dkms.conf README.md LICENSES module arch uapi \
-	tools/btfgen
 dkms-kernel := $(if $(KERNEL),-k $(KERNEL))
 
 .PHONY: dkms-install dkms-remove

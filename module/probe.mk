@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Compile probes: what the kernel's API looks like is asked of its headers, not
 # of its version, which backports make a lie. One question a file; a file that
-# compiles makes -DHAVE_<NAME>.
+# compiles makes -DHAVE_<NAME>. But sane.c and needed.c must compile.
 #
 # kbuild reads this once more in modpost, where try-run does not exist.
 ifneq ($(origin try-run),undefined)
@@ -26,5 +26,11 @@ probe-flags := \
 	$(call probe-c,ops_func_ip,OPS_FUNC_IP) \
 	$(call probe-c,bin_read_new,BIN_READ_NEW) \
 	$(call probe-c,pcpu_hot,PCPU_HOT)
+
+ifeq ($(call try-run,$(probe-cc) $(fsession-includes) $(probe-flags) -c \
+	$(src)/module/probe/needed.c -o "$$TMP",1),)
+$(error fsession: not for this kernel: it does not have what the module needs, \
+	or has it in another form (module/probe/needed.c))
+endif
 
 endif

@@ -46,9 +46,11 @@ $(B)/tests/native: tests/native.c | $(B)/.libbpf
 tests-kmod-src := $(wildcard tests/kmod/*)
 tests-kdir = /lib/modules/$(KERNEL)/build
 tests-kmod = $(B)/tests/kmod-$(KERNEL)
+tests-estranged = $(B)/tests/estranged-$(KERNEL)
 
 .PHONY: tests-kmod
-tests-kmod: $(if $(KERNEL),$(tests-kmod)/fsession_testmod.btf)
+tests-kmod: $(if $(KERNEL),$(tests-kmod)/fsession_testmod.btf \
+	$(tests-estranged)/fsession.ko)
 	$(if $(KERNEL),,$(error tests-kmod needs KERNEL=, the target's release))
 
 $(B)/btfgen: tools/btfgen/btfgen.c | $(B)/.libbpf
@@ -64,6 +66,20 @@ $(tests-kmod)/fsession_testmod.btf: $(tests-kmod-src) $(B)/btfgen
 		$(tests-kmod)/fsession_testmod.ko
 	$(Q)strip -g $(tests-kmod)/fsession_testlp.ko
 	$(Q)touch $@
+
+# The module as it is on a kernel that has more between the call at a site and the
+# body of the function than it knows of.
+$(tests-estranged)/fsession.ko: $(shell find $(dkms-files) -type f)
+	$(Q)rm -rf $(tests-estranged)
+	$(Q)mkdir -p $(tests-estranged)
+	$(Q)cp -a --parents $(dkms-files) $(tests-estranged)
+	$(Q)sed -i 's/^\treturn site + .*/\treturn site + 64;/' \
+		$(tests-estranged)/arch/*/arch.h
+	$(Q)[ "$$(cat $(tests-estranged)/arch/*/arch.h | \
+		grep -c 'return site + 64;')" = 2 ]
+	$(Q)$(MAKE) -C $(tests-kdir) M=$(abspath $(tests-estranged)) \
+		CONFIG_DEBUG_INFO_BTF_MODULES= modules
+	$(Q)strip -g $@
 endif
 
 .PHONY: install-tests
@@ -79,6 +95,8 @@ install-tests: tests $(if $(KERNEL),tests-kmod check-module)
 		tests/differ.expected \
 		$(DESTDIR)$(tests-dir)
 ifneq ($(KERNEL),)
+	$(Q)install -m 644 $(tests-estranged)/fsession.ko \
+		$(DESTDIR)$(tests-dir)/fsession_estranged.ko
 	$(Q)install -D -m 644 $(tests-kmod)/fsession_testmod.ko \
 		$(DESTDIR)/lib/modules/$(KERNEL)/updates/fsession_testmod.ko
 	$(Q)install -m 644 $(tests-kmod)/fsession_testlp.ko \

@@ -8,5 +8,5 @@ cp -r /usr/src/fsession-*/ "$tmp/src" || die "no source of the module"
 status_is 2 make -C "/lib/modules/$(uname -r)/build" M="$tmp/src" \
 	CONFIG_DEBUG_INFO_BTF_MODULES= CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS=
 match stderr "$(cat "$tmp/err")" \
-	'this kernel has no ftrace direct calls .CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS'
+	'not for this kernel: it has no ftrace direct calls .CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS'
 [[ ! -e $tmp/src/fsession.ko ]] || failed "there is a module"
