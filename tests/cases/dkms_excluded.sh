@@ -23,8 +23,6 @@ CONFIG_BPF_SYSCALL CONFIG_BPF_JIT CONFIG_KALLSYMS"
 
 # shellcheck disable=SC2086 # a list
 excluded 5.10.0-1-amd64 $needs
-# shellcheck disable=SC2086 # a list
-excluded 9.9.0-1-amd64 $needs
 for missing in $needs; do
 	# shellcheck disable=SC2046 # a list
 	excluded 6.5.0-1-amd64 $(echo "$needs" | tr ' ' '\n' | grep -vx "$missing")
