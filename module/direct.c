@@ -384,7 +384,7 @@ static u32 reserve(u32 nr)
 	return nr - over;
 }
 
-/* How many functions there is room for now. */
+/* How many more functions there is room for. */
 u32 fsession_direct_room(void)
 {
 	return max(FSESSION_MAX_DIRECT - atomic_read(&registered), 0);

@@ -7,8 +7,6 @@
 #include <linux/build_bug.h>
 #include <linux/kallsyms.h>
 #include <linux/kdebug.h>
-#include <linux/miscdevice.h>
-#include <linux/tracepoint.h>
 
 #include "fsession.h"
 

@@ -4,8 +4,6 @@
  * fsession: what the programs see is one text, differ.expected, but for what is
  * marked there.
  */
-#include <sys/wait.h>
-
 #include "libfsession.h"
 #include "progs/differ.h"
 #include "session.h"
@@ -29,6 +27,11 @@ struct differ {
 	unsigned int functions;
 };
 
+static bool is_of_testmod(const char *name)
+{
+	return !strncmp(name, TM(""), strlen(TM("")));
+}
+
 static void read_functions(struct differ *d)
 {
 	FILE *f = fopen("/proc/kallsyms", "r");
@@ -43,8 +46,7 @@ static void read_functions(struct differ *d)
 		if (!strstr(line, "test") && !strstr(line, DELETE))
 			continue;
 		n = sscanf(line, "%llx %*c %63s [%63[^]]", &addr, name, module);
-		if (n == 3 ? strcmp(module, MODULE) ||
-				     strncmp(name, TM(""), strlen(TM("")))
+		if (n == 3 ? strcmp(module, MODULE) || !is_of_testmod(name)
 			   : strcmp(name, TEST_RUN) && strcmp(name, DELETE))
 			continue;
 		REQUIRE(d->functions < MAX_FUNCTIONS);
@@ -91,7 +93,7 @@ static void print_stack(FILE *out, const struct differ_event *e)
 	symbols_at(e->stack, n, names);
 	for (i = 0; i < n; i++) {
 		/* What is above our own is not the same on all kernels. */
-		if (strstr(names[i], TM("")) == names[i])
+		if (is_of_testmod(names[i]))
 			fprintf(out, "        in %s\n", names[i]);
 		if (!strcmp(names[i], "testmod_ioctl"))
 			break;
@@ -140,6 +142,12 @@ static void print_event(const struct differ *d, const struct differ_event *e)
 		print_stack(out, e);
 }
 
+static void forget(const struct differ *d)
+{
+	memset(d->log->event, 0, sizeof(d->log->event));
+	d->log->cnt = 0;
+}
+
 /* All that was written down since the last time. */
 static void flush(const struct differ *d)
 {
@@ -148,8 +156,7 @@ static void flush(const struct differ *d)
 	REQUIRE(d->log->cnt <= DIFFER_EVENTS);
 	for (i = 0; i < d->log->cnt; i++)
 		print_event(d, &d->log->event[i]);
-	memset(d->log->event, 0, sizeof(d->log->event));
-	d->log->cnt = 0;
+	forget(d);
 }
 
 /*
@@ -312,6 +319,14 @@ static void recursion(const struct differ *d)
 	detach_link(a);
 }
 
+/* The call that a sleeper is inside of comes to its end. */
+static void wake(const struct differ *d, int pid)
+{
+	tm_wake();
+	ktest_join(pid);
+	flush(d);
+}
+
 static void sleepers(const struct differ *d)
 {
 	struct fsession_link *r, *s;
@@ -322,23 +337,17 @@ static void sleepers(const struct differ *d)
 	r = attach_link(d, "prog_r", 0);
 	pid = tm_sleeper();
 	s = attach_link(d, "prog_s", 0);
-	tm_wake();
-	ktest_join(pid);
-	flush(d);
+	wake(d, pid);
 
 	fprintf(d->out, "detach one of two while a call is inside\n");
 	pid = tm_sleeper();
 	detach_link(r);
-	tm_wake();
-	ktest_join(pid);
-	flush(d);
+	wake(d, pid);
 
 	fprintf(d->out, "detach all while a call is inside\n");
 	pid = tm_sleeper();
 	detach_link(s);
-	tm_wake();
-	ktest_join(pid);
-	flush(d);
+	wake(d, pid);
 	d->log->only_tgid = getpid();
 }
 
@@ -366,8 +375,7 @@ static void statistics(const struct differ *d)
 		prog_info(fd).run_cnt - before);
 	close(stats);
 	detach_link(a);
-	memset(d->log->event, 0, sizeof(d->log->event));
-	d->log->cnt = 0;
+	forget(d);
 }
 
 static void stacks(const struct differ *d)
@@ -430,11 +438,11 @@ static bool is_for(const char *mark, enum fsession_backend backend)
 {
 	const char *name = libfsession_backend_string(backend);
 	size_t len = strlen(name);
-	bool not = *mark == '!';
+	bool others = *mark == '!';
 
-	mark += not ;
-	return not != (!strncmp(mark, name, len) &&
-		       (!mark[len] || !strcmp(mark + len, ARCH)));
+	mark += others;
+	return others != (!strncmp(mark, name, len) &&
+			  (!mark[len] || !strcmp(mark + len, ARCH)));
 }
 
 /* differ.expected without what is for others, to @out. */

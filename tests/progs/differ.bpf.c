@@ -5,35 +5,28 @@
  */
 #include <fsession/fsession.bpf.h>
 
+#include "again.bpf.h"
 #include "differ.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 struct differ_log events;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, int);
-	__type(value, long);
-} outer SEC(".maps"), inner SEC(".maps");
-
 static __always_inline struct differ_event *note(void *ctx, char prog)
 {
 	__u64 *cookie = bpf_session_cookie(ctx), value;
-	__u64 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct differ_event *e;
 	__u32 n;
 	int i;
 
-	if (events.only_tgid && events.only_tgid != tgid)
+	if (events.only_tgid &&
+	    events.only_tgid != bpf_get_current_pid_tgid() >> 32)
 		return NULL;
 	n = __sync_fetch_and_add(&events.cnt, 1);
 	if (n >= DIFFER_EVENTS)
 		return NULL;
 	e = &events.event[n];
 	e->prog = prog;
-	e->tgid = tgid;
 	e->is_return = bpf_session_is_return(ctx);
 	e->ip = bpf_get_func_ip(ctx);
 	e->arg_cnt = bpf_get_func_arg_cnt(ctx);
@@ -107,10 +100,8 @@ int BPF_PROG(typed, int a, int ret)
 SEC("fsession/htab_map_delete_elem")
 int again(void *ctx)
 {
-	int key = 1;
-
 	if (note(ctx, 'A'))
-		bpf_map_delete_elem(&inner, &key);
+		call_again();
 	return 0;
 }
 

@@ -23,7 +23,6 @@ struct differ_event {
 	__s64 ret_err;
 	__u64 cookie; /* as found */
 	__u64 attach_cookie;
-	__u64 tgid;
 	/* What the program itself finds in its context, where it looks. */
 	__u64 ctx_arg;
 	__u64 ctx_ret;

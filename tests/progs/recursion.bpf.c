@@ -5,18 +5,12 @@
  */
 #include <fsession/fsession.bpf.h>
 
+#include "again.bpf.h"
 #include "recursion.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 struct recursion recursion;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, int);
-	__type(value, long);
-} outer SEC(".maps"), inner SEC(".maps");
 
 static __always_inline bool for_others(void)
 {
@@ -26,15 +20,13 @@ static __always_inline bool for_others(void)
 SEC("fsession/htab_map_delete_elem")
 int recurse(void *ctx)
 {
-	int key = 1;
-
 	if (for_others())
 		return 0;
 	if (bpf_session_is_return(ctx))
 		__sync_fetch_and_add(&recursion.runs[1], 1);
 	else
 		__sync_fetch_and_add(&recursion.runs[0], 1);
-	bpf_map_delete_elem(&inner, &key);
+	call_again();
 	__sync_fetch_and_add(&recursion.deletes, 1);
 	return 0;
 }
