@@ -17,13 +17,6 @@
 
 #define FSESSION_DEV "/dev/fsession"
 
-/*
- * BPF_TRACE_FSESSION of Linux 7.0 and BPF_TRACE_FSESSION_MULTI of 7.2, which the
- * headers here may not have.
- */
-#define FSESSION_ATTACH_TYPE_NATIVE	  58
-#define FSESSION_ATTACH_TYPE_NATIVE_MULTI 61
-
 /* A function of the kernel that is there to be traced, and that nobody calls. */
 #define FSESSION_ANY_FUNCTION "bpf_fentry_test1"
 

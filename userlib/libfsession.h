@@ -192,6 +192,14 @@ LIBFSESSION_API struct fsession_link *
 fsession_program__attach(const struct bpf_program *prog,
 			 const struct fsession_attach_opts *opts);
 
+/*
+ * The expected_attach_type of a program for the kernel's own fsession, which headers
+ * may not have: BPF_TRACE_FSESSION of Linux 7.0, BPF_TRACE_FSESSION_MULTI of 7.2.
+ * Since 0.1.
+ */
+#define FSESSION_ATTACH_TYPE_NATIVE	  58
+#define FSESSION_ATTACH_TYPE_NATIVE_MULTI 61
+
 /**
  * fsession_fd__attach() - attach a program by its file descriptor.
  * @prog_fd: a loaded session program; still the caller's afterwards
@@ -199,7 +207,7 @@ fsession_program__attach(const struct bpf_program *prog,
  * @opts: options, or NULL
  *
  * For programs that this process did not load with libbpf: loaded as fexit for
- * the module, as fsession for the kernel's own. Without a backend in @opts, both
+ * the module, as FSESSION_ATTACH_TYPE_NATIVE for the kernel's own. Without a backend in @opts, both
  * are tried. Otherwise as fsession_program__attach(). Since 0.1.
  */
 LIBFSESSION_API struct fsession_link *

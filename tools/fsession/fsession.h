@@ -35,6 +35,7 @@ long long parse_seconds(const char *arg);
 /* What --backend says: 0 or -EINVAL. It overrides the environment. */
 int set_backend(const char *name);
 
+int cmd_doctor(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_status(int argc, char **argv);

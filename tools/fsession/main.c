@@ -22,6 +22,7 @@ static const char usage[] =
 	"usage: fsession [-v] run OBJ [OPTION]... [-- COMMAND [ARG]...]\n"
 	"       fsession [-v] list [OPTION]... PATTERN...\n"
 	"       fsession [-v] status [--json] [--wait SEC]\n"
+	"       fsession doctor [--json]\n"
 	"       fsession version | help\n"
 	"\n"
 	"run: attach the sessions of BPF object OBJ while COMMAND runs, or until\n"
@@ -54,10 +55,14 @@ static const char usage[] =
 	"  -w, --wait SEC       first wait up to SEC seconds for detached sessions\n"
 	"                       to be gone\n"
 	"\n"
+	"doctor: look at all that sessions need, and say for each thing that is missing\n"
+	"which command mends it.\n"
+	"  -j, --json           print one JSON object\n"
+	"\n"
 	"  -v, --verbose        say more; twice: all that libbpf has to say\n"
 	"\n"
-	"Exit status: run: COMMAND's, or 2; list: 0 if there is any, else 1; status: 0\n"
-	"if all is well, else 1.\n";
+	"Exit status: run: COMMAND's, or 2; list: 0 if there is any, else 1; status\n"
+	"and doctor: 0 if all is well, else 1.\n";
 
 static void vmessage(const char *head, const char *fmt, va_list args)
 	__attribute__((format(printf, 2, 0)));
@@ -194,6 +199,8 @@ int main(int argc, char **argv)
 		return cmd_list(argc, argv);
 	if (!strcmp(cmd, "status"))
 		return cmd_status(argc, argv);
+	if (!strcmp(cmd, "doctor"))
+		return cmd_doctor(argc, argv);
 	if (!strcmp(cmd, "version") || !strcmp(cmd, "--version"))
 		return version();
 	if (!strcmp(cmd, "help") || !strcmp(cmd, "--help") ||

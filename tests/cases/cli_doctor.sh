@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0
+# description: fsession doctor finds each thing that is missing, and names what mends it
+# timeout: 300
+# log: yes
+. "$FSESSION_TESTS/lib.sh"
+
+build=$(readlink -f "/lib/modules/$(uname -r)/build")
+updates=/lib/modules/$(uname -r)/updates
+
+# checked NAME STATE [REGEX]: what the last doctor --json has for NAME.
+checked() {
+	local state said
+
+	IFS=$'\t' read -r state said < <(about "$1" state said)
+	equal "state of '$1'" "$state" "$2"
+	[[ ! ${3:-} ]] || match "what is said of '$1'" "$said" "$3"
+}
+
+# about NAME KEY...
+about() {
+	tail -n 1 "$tmp/out" | python3 -c '
+import json, sys
+c = [c for c in json.load(sys.stdin)["checks"] if c["name"] == sys.argv[1]]
+assert len(c) == 1
+print("\t".join(c[0].get(k, "") for k in sys.argv[2:]))' "$@"
+}
+
+# mended NAME: by what doctor says to try.
+mended() {
+	eval "$(about "$1" try)" >/dev/null || failed "not mended: $1"
+	status_is 0 fsession doctor --json
+	checked "$1" ok
+}
+
+cleanup() {
+	umount "$build" "$updates" /sys/module/module/parameters/sig_enforce \
+		/sys/kernel/btf 2>/dev/null
+	[[ ! ${native:-} ]] || kill "$native"
+	[[ -e /dev/fsession ]] || modprobe fsession
+	echo 1 >/proc/sys/kernel/ftrace_enabled
+}
+trap 'cleanup; case_end' EXIT
+
+status_is 0 fsession doctor
+match "a healthy machine" "$(cat "$tmp/out")" 'sessions can run'
+match "a healthy machine" "$(cat "$tmp/out")" $'\nok +trial +a session .* ran'
+[[ $(cat "$tmp/out") != *FAIL* && $(cat "$tmp/out") != *try:* ]] ||
+	failed "something is wrong: $(cat "$tmp/out")"
+status_is 2 fsession doctor now
+
+status_is 1 setpriv --reuid=65534 --regid=65534 --clear-groups \
+	--bounding-set=-all fsession doctor --json
+checked rights FAIL SYS_ADMIN
+match "for an ordinary user" "$(about rights try)" sudo
+
+# Newer kernels have no such switch any more.
+if echo 0 2>/dev/null >/proc/sys/kernel/ftrace_enabled; then
+	status_is 1 fsession doctor --json
+	checked ftrace FAIL off
+	mended ftrace
+fi
+
+"$FSESSION_TESTS/native" "$progs/no_session.bpf.o" >"$tmp/native" &
+native=$!
+wait_for grep -q attached "$tmp/native"
+status_is 0 fsession doctor --json
+checked functions note 'on 1, .*: bpf_fentry_test1'
+checked trial note 'direct call'
+kill $native
+wait $native
+native=
+
+FSESSION_BACKEND=nonsense status_is 1 fsession doctor --json
+checked backend FAIL 'nonsense'
+match "a backend that is none" "$(about backend try)" 'unset FSESSION_BACKEND'
+
+mount -t tmpfs none /sys/kernel/btf
+status_is 1 fsession doctor --json
+checked BTF FAIL
+checked module FAIL BTF
+umount /sys/kernel/btf
+
+rmmod fsession || die "rmmod failed"
+status_is 1 fsession doctor --json
+checked loaded FAIL no
+checked trial note
+mended loaded
+
+rmmod fsession || die "rmmod failed"
+echo '<3>fsession: self-test: of a test' >/dev/kmsg
+status_is 1 fsession doctor --json
+checked self-test FAIL 'not supported'
+checked loaded FAIL 'self-test: of a test'
+
+# Once enforced it would stay so.
+echo Y >"$tmp/enforce"
+mount --bind "$tmp/enforce" /sys/module/module/parameters/sig_enforce
+status_is 1 fsession doctor --json
+checked signature FAIL 'signed modules only'
+match "an unknown signature" "$(about signature try)" 'mokutil --import|dkms build'
+umount /sys/module/module/parameters/sig_enforce
+
+# It could not be built again, which does not matter, until it has to be.
+mount -t tmpfs none "$build"
+status_is 1 fsession doctor --json
+checked headers note 'cannot be built'
+mount -t tmpfs none "$updates"
+status_is 1 fsession doctor --json
+checked headers FAIL 'cannot be built'
+equal "without headers" "$(about headers try)" \
+	"apt install linux-headers-$(uname -r)"
+checked built FAIL
+match "without the module" "$(about built try)" "dkms.install"
+
+# With an fsession of the kernel's own nothing of that matters.
+if [[ $(about native said) == *'an fsession of its own' ]]; then
+	FSESSION_BACKEND=auto status_is 0 fsession doctor --json
+	checked backend ok native
+	checked loaded note
+	checked trial ok 'ran at entry and at exit'
+else
+	FSESSION_BACKEND=native status_is 1 fsession doctor --json
+	checked backend FAIL 'no fsession of its own'
+fi
