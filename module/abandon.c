@@ -57,7 +57,7 @@ static __no_sanitize_address notrace void abandon(struct fsession_frame *frame)
 	u64 ran = 1;
 	u32 i;
 
-	if (fsession_frame_run(frame) > FSESSION_SOLO_INSIDE)
+	if (fsession_frame_run(frame) > FSESSION_SOLO_EXIT)
 		ran = frame->ran;
 	frame->list = &fsession_no_list;
 	frame->guard = 0;

@@ -328,9 +328,8 @@ static __always_inline u64 *fsession_cookies(struct fsession_frame *frame,
  * and it is none anywhere else, say in registers that an interrupt has saved.
  */
 enum fsession_run {
-	FSESSION_SOLO_ENTRY,	/* the stub runs the program */
+	FSESSION_SOLO_ENTRY,	/* the stub runs the program, or the function runs */
 	FSESSION_SOLO_EXIT,
-	FSESSION_SOLO_INSIDE,	/* the stub ran the program, the function runs */
 	FSESSION_C_ENTRY,	/* C runs programs; or none, but the function */
 	FSESSION_C_EXIT,
 	FSESSION_RUNS,		/* and above: no guard */

@@ -95,7 +95,7 @@ static __always_inline bool on_our_stack(struct fsession_frame *frame)
  * a kernel stack with more above it than a frame is long, so that looking for a
  * guard is safe. A callback that interrupts a session's program finds that one's
  * bpf_ctx, but not on its own stack; one that runs in a traced function finds the
- * function's, in which no program runs. A program that a session's program sets off,
+ * function's, whose program does not run. A program that a session's program sets off,
  * by way of a tracepoint, finds it on its stack, but is not the one that the frame
  * names.
  */
@@ -131,13 +131,21 @@ callers_run(struct fsession_frame *frame, unsigned long ip)
 	unsigned long run = fsession_frame_run(frame);
 	const struct bpf_prog *prog;
 
-	if (run >= FSESSION_RUNS || run == FSESSION_SOLO_INSIDE ||
-	    !on_our_stack(frame))
+	if (run >= FSESSION_RUNS || !on_our_stack(frame))
 		return FSESSION_RUNS;
-	if (run <= FSESSION_SOLO_EXIT)
+	if (run <= FSESSION_SOLO_EXIT) {
 		prog = READ_ONCE_NOCHECK(frame->list)->session[0]->held;
-	else
+		/*
+		 * A callback, since the caller is not the main function: one of
+		 * the program that runs, or one that something inside the function
+		 * calls. Then the program does not run on this CPU: if it had when
+		 * the function was called, there would be no such frame.
+		 */
+		if (!this_cpu_read(*(int __percpu *)prog->active))
+			return FSESSION_RUNS;
+	} else {
 		prog = READ_ONCE_NOCHECK(frame->prog);
+	}
 	return prog && prog_has_ip(prog, ip) ? run : FSESSION_RUNS;
 }
 

@@ -399,7 +399,7 @@ notrace void fsession_exit(struct fsession_frame *frame)
 	if (unlikely(list == &fsession_no_list))
 		return;
 
-	if (fsession_frame_run(frame) == FSESSION_SOLO_INSIDE) {
+	if (fsession_frame_run(frame) == FSESSION_SOLO_ENTRY) {
 		/* The stub ran the entry, and there is not all in the frame. */
 		frame->ran = BIT_ULL(0);
 		frame->prog = NULL;

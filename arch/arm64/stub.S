@@ -221,8 +221,8 @@ alternative_endif
  * let in only if the others are zero.
  *
  * current->bpf_ctx stays ours until the exit half is done. Whoever runs a program
- * while f runs sets it and puts ours back, and the kfuncs see by the guard that no
- * program runs for this frame.
+ * while f runs sets it and puts ours back, and the kfuncs see by the program's count
+ * that it does not run.
  *
  * Order: what is read here is found by following pointers from the site table on,
  * each published by a release when all behind it was there, which takes no barrier.
@@ -306,9 +306,6 @@ alternative_endif
 	ldr	w16, [x15, x19]
 	sub	w16, w16, #1
 	str	w16, [x15, x19]
-	ldr	x16, AT(FSESSION_FRAME_GUARD)
-	eor	x16, x16, #FSESSION_TO_INSIDE
-	str	x16, AT(FSESSION_FRAME_GUARD)
 	mrs	x14, sp_el0
 	PREEMPT_ENABLE .Lresched_entry_\name
 .endm

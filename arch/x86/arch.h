@@ -52,12 +52,21 @@ static inline unsigned long fsession_arch_site(unsigned long func)
 }
 
 /*
- * Is little of the stack left below @frame? Here, nobody asks: an interrupt's stack
- * may begin at any page, so that an address does not tell.
+ * Is @frame in the last quarter of the task's stack? That is left to what the kernel
+ * would do there by itself: with most of its functions traced, a connection that is
+ * closed on a PREEMPT_RT kernel, where soft interrupts run on the task's stack, has
+ * sixty frames below each other. Of an interrupt's stack, which may begin at any page
+ * and which the kernel shows no module, an address does not tell.
  */
+#define FSESSION_STACK_LOW	(THREAD_SIZE / 4)
+
+/* None of them are set in an address there, and seldom elsewhere. */
+#define FSESSION_STACK_BITS	(THREAD_SIZE - FSESSION_STACK_LOW)
+
 static inline bool fsession_arch_stack_low(const struct fsession_frame *frame)
 {
-	return false;
+	return (unsigned long)frame - (unsigned long)task_stack_page(current) <
+	       FSESSION_STACK_LOW;
 }
 
 /* The stub can run a program by itself: see fsession.h. */
@@ -67,14 +76,22 @@ static inline bool fsession_arch_stack_low(const struct fsession_frame *frame)
 
 /* What the stub has to know of structures that only x86 has: see offsets.c. */
 #ifdef HAVE_PCPU_HOT
-#define FSESSION_ARCH_OFFSETS() \
+#define FSESSION_HOT_OFFSETS() \
 do { \
 	OFFSET(FSESSION_HOT_CURRENT, pcpu_hot, current_task); \
 	OFFSET(FSESSION_HOT_PREEMPT, pcpu_hot, preempt_count); \
 } while (0)
 #else
-#define FSESSION_ARCH_OFFSETS() do { } while (0)
+#define FSESSION_HOT_OFFSETS() do { } while (0)
 #endif
+
+#define FSESSION_ARCH_OFFSETS() \
+do { \
+	DEFINE(FSESSION_STACK_LOW, FSESSION_STACK_LOW); \
+	DEFINE(FSESSION_STACK_BITS, FSESSION_STACK_BITS); \
+	OFFSET(FSESSION_TASK_STACK, task_struct, stack); \
+	FSESSION_HOT_OFFSETS(); \
+} while (0)
 
 /* For functions with 0, 1, ... words of arguments, if these are in registers. */
 void fsession_stub_0(void);

@@ -23,9 +23,20 @@
 #include "frame.h"
 #include "offsets.h"
 
-/* Call depth tracking came with its feature bit. */
-#ifndef X86_FEATURE_CALL_DEPTH
-#define CALL_DEPTH_ACCOUNT
+/*
+ * Accounts for the call at the site, which nobody else does, and where f is entered
+ * for that call, too: in one place, so that it is one no-op as a rule. Before, the
+ * count is one short, which errs on the safe side.
+ */
+#if defined(CONFIG_MITIGATION_CALL_DEPTH_TRACKING) || \
+	defined(CONFIG_CALL_DEPTH_TRACKING)
+#define ACCOUNT_SITE	CALL_DEPTH_ACCOUNT
+#define ACCOUNT_SITE_AND_BODY \
+	ALTERNATIVE "", __stringify(INCREMENT_CALL_DEPTH INCREMENT_CALL_DEPTH), \
+		X86_FEATURE_CALL_DEPTH
+#else
+#define ACCOUNT_SITE
+#define ACCOUNT_SITE_AND_BODY
 #endif
 
 /* Offset from rbp of what frame.h gives as offset from the frame. */
@@ -161,10 +172,13 @@
  * found it.
  *
  * current->bpf_ctx stays ours until the exit half is done. Whoever runs a program
- * while f runs sets it and puts ours back, and the kfuncs see by the guard that no
- * program runs for this frame.
+ * while f runs sets it and puts ours back, and the kfuncs see by the program's count
+ * that it does not run.
  */
 .macro SOLO_ENTRY name, nr
+	testl	$FSESSION_STACK_BITS, %esp
+	jz	.Llow_\name
+.Lroom_\name:
 	testl	$FSESSION_RCU_WATCHING, PER_CPU_VAR(context_tracking + FSESSION_CT_STATE)
 	jz	.Lslow_\name
 	INC_PREEMPT
@@ -217,7 +231,6 @@
 	movq	FSESSION_LIST_FUNC(%r9), %rax
 	CALL_NOSPEC rax
 	decl	%gs:(%rbx)
-	xorb	$FSESSION_TO_INSIDE, AT(FSESSION_FRAME_GUARD)
 .ifc \nr, any
 	popq	RESULT_WORD
 .endif
@@ -267,6 +280,15 @@
 
 /* What the two halves jump out to. */
 .macro SOLO_OUT_OF_LINE name
+.Llow_\name:
+	/* fsession_arch_stack_low(), unless it is another stack than the task's. */
+	movq	CURRENT, %r10
+	movq	%rsp, %r11
+	subq	FSESSION_TASK_STACK(%r10), %r11
+	cmpq	$FSESSION_STACK_LOW, %r11
+	jb	.Lslow_\name
+	jmp	.Lroom_\name
+
 .Lprobe_\name:
 	/* A site with another key, or the one that stands for none. */
 	leaq	fsession_no_site(%rip), %r10
@@ -315,7 +337,7 @@
  */
 .macro CALL_BODY name, nr
 	RESTORE_ARGS \nr
-	CALL_DEPTH_ACCOUNT
+	ACCOUNT_SITE_AND_BODY
 	UNWIND_HINT_SAVE
 	ANNOTATE_INTRA_FUNCTION_CALL
 	call	.Lbody_\name
@@ -364,8 +386,6 @@
 .macro STUB name, enter, nr
 SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	ANNOTATE_NOENDBR
-	/* Accounts for the call at the site, which nobody else does. */
-	CALL_DEPTH_ACCOUNT
 	pushq	%rbp
 	movq	%rsp, %rbp
 	SAVE_REGS \nr
@@ -418,6 +438,7 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	RESTORE_ARGS \nr
 	RESTORE_KEPT \nr
 	leave
+	ACCOUNT_SITE
 	RET
 
 .Lbody_\name:

@@ -57,8 +57,8 @@
  *	calls   = entries + misses
  *	entries = exits + inside + dropped + abandoned
  * A *miss* is a call for which the program did not run because it was already
- * running on that CPU, or because (on arm64) a quarter or less of the kernel stack
- * was left; it has neither an entry nor an exit run. *dropped* calls
+ * running on that CPU, or because a quarter or less of the kernel stack was left
+ * (on x86_64: of the task's; of an interrupt's nobody asks); it has neither an entry nor an exit run. *dropped* calls
  * left after detach. *abandoned* calls will never leave: their task exited
  * inside the function. Calls made where RCU does not watch (idle) are not seen.
  *

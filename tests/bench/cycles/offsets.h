@@ -8,10 +8,9 @@
 
 #define FSESSION_SOLO_STUB    1
 #define FSESSION_RCU_WATCHING 8
-#define FSESSION_C_ENTRY      3
-#define FSESSION_C_EXIT	      4
-#define FSESSION_TO_INSIDE    2
-#define FSESSION_TO_EXIT      3
+#define FSESSION_C_ENTRY      2
+#define FSESSION_C_EXIT	      3
+#define FSESSION_TO_EXIT      1
 #define FSESSION_CT_STATE     0
 #define FSESSION_TASK_BPF_CTX 128
 #define FSESSION_TABLE_BYTES  8
@@ -30,6 +29,11 @@
 
 /* As kernels with PREEMPT_DYNAMIC are, as Debian's. */
 #define CONFIG_PREEMPTION 1
+
+/* A thread's stack here lies anywhere: it is never low. */
+#define FSESSION_STACK_BITS 0x7fffffff
+#define FSESSION_STACK_LOW  0
+#define FSESSION_TASK_STACK 0
 
 /* Where per-CPU variables lie from gs, see struct cpu. */
 #define CPU_CURRENT	     8
