@@ -18,6 +18,7 @@ tests-bins := $(addprefix $(B)/tests/,run-cases guard tm native)
 tests-scripts := $(sort $(wildcard tests/cases/*.sh))
 
 test-targets += $(tests-bpf) $(tests-bins)
+check-targets += check-claims
 
 .PHONY: tests
 tests: $(test-targets)
@@ -81,6 +82,13 @@ $(tests-estranged)/fsession.ko: $(shell find $(dkms-files) -type f)
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 	$(Q)strip -g $@
 endif
+
+.PHONY: check-claims
+check-claims: $(B)/tests/run-cases
+	$(Q)$< --list >$(B)/tests/case-list
+	$(Q)grep '^|' tests/README.md >$(B)/tests/README.md
+	$(Q)tests/check-claims $(B)/tests/case-list docs/security.md \
+		$(B)/tests/README.md
 
 .PHONY: install-tests
 install-tests: tests $(if $(KERNEL),tests-kmod check-module)
