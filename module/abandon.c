@@ -21,6 +21,19 @@
 static struct tracepoint *exit_tracepoint;
 
 /**
+ * fsession_frames_from() - where on a stack to begin to look for frames.
+ * @sp: where what is in use begins
+ *
+ * The lower end of a frame may not be in use while the function runs, but list and
+ * guard are.
+ */
+unsigned long fsession_frames_from(unsigned long sp)
+{
+	return round_up(sp, sizeof(u64)) -
+	       offsetof(struct fsession_frame, list);
+}
+
+/**
  * fsession_frame_next() - find the next frame on a stack.
  * @from: where to go on looking, a u64-aligned address; moved on
  * @end: end of the stack
@@ -78,9 +91,12 @@ static __no_sanitize_address notrace void abandon(struct fsession_frame *frame)
 static notrace void abandon_current(void)
 {
 	unsigned long from = (unsigned long)task_stack_page(current);
-	unsigned long end = from + THREAD_SIZE;
+	unsigned long end = from + THREAD_SIZE, sp = current_stack_pointer;
 	struct fsession_frame *frame;
 
+	/* Unless an oops has a stack of its own: then all of the task's counts. */
+	if (sp - from < THREAD_SIZE)
+		from = max(from, fsession_frames_from(sp));
 	/* A session is there until its last frame has left. */
 	if (!fsession_session_any())
 		return;

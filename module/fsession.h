@@ -322,10 +322,12 @@ static __always_inline u64 *fsession_cookies(struct fsession_frame *frame,
 }
 
 /*
- * A frame's guard is the key ^ its list ^ its base ^ what is being run, an enum
+ * A frame's guard is (the key + its list) ^ its base ^ what is being run, an enum
  * fsession_run. No other word of memory is likely to be that; a stale frame has none;
  * of a frame that was written over, guard and list do not fit unless both are whole;
- * and it is none anywhere else, say in registers that an interrupt has saved.
+ * and it is none anywhere else, say in registers that an interrupt has saved. Were all
+ * of it ^, the key would do for a list beside any address of the right place: and a
+ * stack is full of addresses, and the key in a register while guards are looked for.
  */
 enum fsession_run {
 	FSESSION_SOLO_ENTRY,	/* the stub runs the program, or the function runs */
@@ -344,7 +346,7 @@ static __always_inline bool fsession_run_exit(unsigned long run)
 static __always_inline unsigned long
 fsession_list_guard(const struct fsession_list *list, enum fsession_run run)
 {
-	return fsession_guard_key ^ (unsigned long)list ^ run;
+	return (fsession_guard_key + (unsigned long)list) ^ run;
 }
 
 static __always_inline unsigned long
@@ -386,6 +388,7 @@ extern const struct fsession_btf_base {
 /* abandon.c */
 int fsession_abandon_init(void);
 void fsession_abandon_exit(void);
+unsigned long fsession_frames_from(unsigned long sp);
 struct fsession_frame *fsession_frame_next(unsigned long *from,
 					   unsigned long end);
 

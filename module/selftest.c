@@ -47,15 +47,13 @@ static struct pair test_ret = { 0xa5a5a5a5a5a5a5a5, 0x5a5a5a5a5a5a5a5a };
 /* The innermost frame on the stack is that of the function that calls this. */
 static notrace noinline void look_at_frame(unsigned int nr)
 {
-	/* Of a frame that the stub lays for itself, the lower end is ours. */
-	unsigned long from = (unsigned long)__builtin_frame_address(0) -
-			     sizeof(struct fsession_frame);
+	unsigned long from = fsession_frames_from(
+		(unsigned long)__builtin_frame_address(0));
 	unsigned long end = (unsigned long)task_stack_page(current) +
 			    THREAD_SIZE;
 	struct fsession_frame *frame;
 	u64 *ctx;
 
-	from = round_up(from, sizeof(u64));
 	frame = fsession_frame_next(&from, end);
 	seen.frame = frame;
 	if (!frame)
@@ -130,6 +128,22 @@ static const char *check_call(unsigned int args, unsigned int nr,
 	if (seen.nr != nr || seen.func != func)
 		return "the context has another function";
 	return NULL;
+}
+
+/*
+ * What an interrupt leaves on the stack that comes while the key is in a register:
+ * it, beside an address.
+ */
+static noinline int check_no_frame(void)
+{
+	struct fsession_frame frame;
+
+	*(volatile unsigned long *)&frame.list = fsession_guard_key;
+	WRITE_ONCE(frame.guard, (unsigned long)&frame + FSESSION_FRAME_BASE);
+	if (fsession_frame_run(&frame) >= FSESSION_RUNS)
+		return 0;
+	pr_err("self-test: what is no frame is taken for one, not loading\n");
+	return -EINVAL;
 }
 
 static const char *check_books(struct fsession_session *s, u64 calls)
@@ -239,10 +253,14 @@ static int test_one(struct bpf_prog *prog, unsigned int args, unsigned int nr,
 
 int fsession_selftest(void)
 {
-	struct bpf_prog *prog = nothing_prog();
+	struct bpf_prog *prog;
 	unsigned int nr;
-	int err = 0;
+	int err;
 
+	err = check_no_frame();
+	if (err)
+		return err;
+	prog = nothing_prog();
 	if (IS_ERR(prog))
 		return PTR_ERR(prog);
 	/* Each may have a stub of its own. Arguments beyond @nr are kept, too. */

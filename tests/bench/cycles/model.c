@@ -225,7 +225,7 @@ static void set_guard(struct fsession_frame *frame,
 		      const struct fsession_list *list, unsigned long run)
 {
 	*(volatile unsigned long *)&frame->guard =
-		KEY ^ (unsigned long)list ^ run ^
+		(KEY + (unsigned long)list) ^ run ^
 		((unsigned long)frame + FSESSION_FRAME_BASE);
 }
 
@@ -429,7 +429,7 @@ void model_init(void)
 	table.bytes = (SLOTS - 1) * 8;
 	for (i = 0; i < SLOTS; i++)
 		table.slot[i] = &fsession_no_site;
-	solo.guard = KEY ^ (unsigned long)&solo;
+	solo.guard = KEY + (unsigned long)&solo;
 	publish(&sites[0], leaf_stub, body_stub);
 	publish(&sites[1], leaf_stub_c, body_stub_c);
 }
