@@ -71,17 +71,23 @@ void listen_for(struct finding *f)
  * Small files
  */
 
+bool first_line(FILE *f, char *line, size_t size)
+{
+	bool any = f && fgets(line, size, f);
+
+	if (!any)
+		line[0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	return any;
+}
+
 bool read_line(const char *path, char *line, size_t size)
 {
 	FILE *f = fopen(path, "re");
-	bool any;
+	bool any = first_line(f, line, size);
 
-	line[0] = '\0';
-	if (!f)
-		return false;
-	any = fgets(line, size, f);
-	line[strcspn(line, "\n")] = '\0';
-	fclose(f);
+	if (f)
+		fclose(f);
 	return any;
 }
 

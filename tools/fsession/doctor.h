@@ -41,7 +41,8 @@ void mend(struct finding *f, const char *fmt, ...)
  */
 void listen_for(struct finding *f);
 
-/* The first line of a file without its newline; "" and false if there is none. */
+/* The first line without its newline; "" and false if there is none. @f may be NULL. */
+bool first_line(FILE *f, char *line, size_t size);
 bool read_line(const char *path, char *line, size_t size);
 
 bool file_has(const char *path, const char *text);

@@ -142,7 +142,9 @@ void look_lockdown(const struct doctor *d, struct finding *f)
 	const char *level = lockdown();
 
 	(void)d;
-	if (!strcmp(level, "confidentiality"))
+	if (access(LOCKDOWN, R_OK))
+		found(f, STATE_NOTE, "cannot tell: no " LOCKDOWN);
+	else if (!strcmp(level, "confidentiality"))
 		found(f, STATE_NOTE,
 		      "confidentiality: programs may not read kernel memory by helper, nor anybody tracefs");
 	else

@@ -26,13 +26,10 @@ static enum state module_state(const struct doctor *d)
 static bool command_says(const char *command, char *line, size_t size)
 {
 	FILE *f = popen(command, "re");
-	bool any;
+	bool any = first_line(f, line, size);
 
-	line[0] = '\0';
 	if (!f)
 		return false;
-	any = fgets(line, size, f);
-	line[strcspn(line, "\n")] = '\0';
 	/* Lest it is killed for writing on, and says so. */
 	while (fgetc(f) != EOF)
 		;
