@@ -137,6 +137,14 @@ arch_name() {
 	esac
 }
 
+# tsc_rate: how fast the emulated time stamp counter counts, as a word more for the kernel's command line. It counts as this
+# machine's does. A kernel that finds out by itself, on emulated processors that have to wait for real ones, may be off by a
+# factor of fifty; then its clock runs as much too fast, and whoever waits for a time in the guest gives up too early.
+tsc_rate() {
+	awk '/^flags/ { constant = / constant_tsc / } /^bogomips/ { mega = $3 / 2 }
+		END { if (constant && mega) printf " tsc_early_khz=%d\n", mega * 1000 }' /proc/cpuinfo
+}
+
 # arch_select ARCH: sets what depends on the architecture.
 arch_select() {
 	case $1 in
@@ -152,7 +160,7 @@ arch_select() {
 		cpu=max,-erms,-fsrm
 		console=ttyS0
 		# It may be relied on: it is the host's. Every look at another clock leaves the emulated processor.
-		clock=tsc=reliable
+		clock=tsc=reliable$(tsc_rate)
 		;;
 	aarch64)
 		deb_arch=arm64
