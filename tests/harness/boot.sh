@@ -6,6 +6,10 @@
 #
 # Set by the caller: kernel_dir, base_dir, product_dir (may be empty), qemu, tcg, and the options opt_*.
 
+# Seconds for a kernel to come to its first program, which under emulation, on a machine with other things to do, may take
+# a minute.
+boot_patience=${FSESSION_BOOT_TIMEOUT:-300}
+
 # boot_job DIRECTORY COMMAND...: fills DIRECTORY with what the guest is to do; see guest/init.
 boot_job() {
 	local dir=$1 word
@@ -127,13 +131,15 @@ boot() {
 		)
 	done
 
-	boot_once "${args[@]}" || status=$?
-	if boot_stillborn "$status"; then
-		say "the guest died before it ran anything of ours; once more. The kernel log ends:"
-		tail -n 5 "$work/log" >&2
+	# A virtiofsd serves one guest.
+	local attempt attempts=$((opt_share ? 1 : 3))
+	for ((attempt = 1; ; attempt++)); do
 		status=0
 		boot_once "${args[@]}" || status=$?
-	fi
+		((attempt < attempts)) && boot_stillborn || break
+		say "the guest ended before it ran anything of ours (QEMU: exit $status); once more. The kernel log ends:"
+		tail -n 5 "$work/log" >&2
+	done
 	if [[ $opt_keep_log ]]; then
 		cp "$work/log" "$opt_keep_log" || say "cannot write '$opt_keep_log'"
 	fi
@@ -155,6 +161,8 @@ boot_once() {
 	followers+=($!)
 	boot_follow "$work/err" "$guest" >&2 &
 	followers+=($!)
+	boot_watch "$guest" &
+	followers+=($!)
 	if ((verbose)); then
 		boot_follow "$work/log" "$guest" >&2 &
 		followers+=($!)
@@ -166,10 +174,23 @@ boot_once() {
 	return "$status"
 }
 
-# boot_stillborn QEMU_STATUS: did the guest end before its kernel came to our first program? Emulated machines were seen to,
-# among others while they looked at their PCI bus; it says nothing of what is to be run. (A virtiofsd serves one guest.)
+# boot_stillborn: did the guest end before its kernel came to our first program? Emulated machines were seen to, among others
+# while they looked at their PCI bus; it says nothing of what is to be run.
 boot_stillborn() {
-	[[ $1 == 0 && ! $opt_share ]] && ! grep -F 'Run /init as init process' "$work/log" >/dev/null
+	! grep -F 'Run /init as init process' "$work/log" >/dev/null
+}
+
+# boot_watch PID: ends the guest if its kernel takes too long to come to our first program.
+boot_watch() {
+	local start=$SECONDS
+	while kill -0 "$1" 2>/dev/null && boot_stillborn; do
+		if ((SECONDS - start > boot_patience)); then
+			say "the guest's kernel is not up after $boot_patience s"
+			kill "$1"
+			return
+		fi
+		sleep 0.2
+	done
 }
 
 # boot_follow FILE PID: copies FILE to stdout as it grows, until PID has ended.
