@@ -525,6 +525,7 @@ struct fsession_session *fsession_session_find(u32 id, bool next); /* held */
 void fsession_session_count(u32 *live, u32 *draining);
 bool fsession_session_any(void);	/* not held; may be late to see one */
 long fsession_session_drain(unsigned int timeout_ms, u32 *draining);
+int fsession_wait(bool (*done)(void *arg), void *arg, long timeout);
 void fsession_targets_put(struct fsession_targets *targets); /* not held */
 
 /* Hot path: the attach cookie of the function at @func. */

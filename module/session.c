@@ -18,7 +18,9 @@
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/rcupdate_trace.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "fsession.h"
@@ -160,6 +162,31 @@ static void reap(struct work_struct *work)
 		queue_delayed_work(reap_wq, &reap_work, msecs_to_jiffies(ms));
 		WRITE_ONCE(reap_ms, clamp(2 * ms, REAP_MIN_MS, REAP_MAX_MS));
 	}
+}
+
+/**
+ * fsession_wait() - wait for something that fsession_changed tells of.
+ * @done: is it so? May sleep, as wait_event()'s condition may not.
+ * @arg: for @done
+ * @timeout: jiffies to wait at most
+ *
+ * Returns 0 when it is so or time is up, or -EINTR.
+ */
+int fsession_wait(bool (*done)(void *arg), void *arg, long timeout)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	int err = 0;
+
+	add_wait_queue(&fsession_changed, &wait);
+	while (!done(arg) && timeout) {
+		if (signal_pending(current)) {
+			err = -EINTR;
+			break;
+		}
+		timeout = wait_woken(&wait, TASK_INTERRUPTIBLE, timeout);
+	}
+	remove_wait_queue(&fsession_changed, &wait);
+	return err;
 }
 
 static bool prog_has_session(const struct bpf_prog *prog)
@@ -502,6 +529,11 @@ static u32 draining_since(u64 mark)
 	return n;
 }
 
+static bool drained(void *mark)
+{
+	return !draining_since(*(u64 *)mark);
+}
+
 /**
  * fsession_session_drain() - wait for sessions detached so far to be gone.
  * @timeout_ms: how long at most
@@ -512,16 +544,14 @@ static u32 draining_since(u64 mark)
 long fsession_session_drain(unsigned int timeout_ms, u32 *draining)
 {
 	u64 mark = atomic64_read(&last_detached);
-	long left;
+	long err;
 
-	if (timeout_ms && draining_since(mark))
+	if (timeout_ms && !drained(&mark))
 		reap_soon();
-	left = wait_event_interruptible_timeout(fsession_changed,
-						!draining_since(mark),
-						msecs_to_jiffies(timeout_ms));
+	err = fsession_wait(drained, &mark, msecs_to_jiffies(timeout_ms));
 	*draining = draining_since(mark);
-	if (left < 0)
-		return -EINTR;
+	if (err)
+		return err;
 	return *draining ? -ETIMEDOUT : 0;
 }
 

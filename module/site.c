@@ -203,14 +203,14 @@ static bool site_changing(const struct fsession_site *site)
 			site->reg->state == FSESSION_REG_GOING);
 }
 
-static bool target_changing(const struct fsession_target *t)
+static bool target_steady(void *target)
 {
-	bool changing;
+	bool steady;
 
 	mutex_lock(&fsession_mutex);
-	changing = site_changing(target_site(t));
+	steady = !site_changing(target_site(target));
 	mutex_unlock(&fsession_mutex);
-	return changing;
+	return steady;
 }
 
 /* Refuses a target whose site, which is not changing, can take no session. */
@@ -445,8 +445,8 @@ int fsession_site_attach(struct fsession_session *s,
 		if (!changing)
 			break;
 		mutex_unlock(&fsession_mutex);
-		err = wait_event_interruptible(fsession_changed,
-					       !target_changing(changing));
+		err = fsession_wait(target_steady, changing,
+				    MAX_SCHEDULE_TIMEOUT);
 		if (err)
 			return err;
 	}
