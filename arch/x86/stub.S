@@ -13,6 +13,8 @@
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>
+#include <linux/stringify.h>
+#include <asm/alternative.h>
 #include <asm/asm.h>
 #include <asm/cpufeatures.h>
 #include <asm/ibt.h>
@@ -109,13 +111,22 @@
 	movq	AT(FSESSION_FRAME_RBX), %rbx
 .endm
 
+/* All but r9, which comes last. */
 .macro RESTORE_ARGS nr
 	RESTORE_WORD %rdi, 0, \nr
 	RESTORE_WORD %rsi, 1, \nr
 	RESTORE_WORD %rdx, 2, \nr
 	RESTORE_WORD %rcx, 3, \nr
 	RESTORE_WORD %r8, 4, \nr
-	RESTORE_WORD %r9, 5, \nr
+.endm
+
+/*
+ * @insn, of five bytes or more; or a jump to @to, where f may be called by a branch:
+ * with IBT it may not, and a retpoline is no better than a return.
+ */
+.macro INSN_OR_JUMP insn, to
+	ALTERNATIVE_2 "\insn", "jmp \to", ALT_NOT(X86_FEATURE_RETPOLINE), \
+		"\insn", X86_FEATURE_IBT
 .endm
 
 #ifdef FSESSION_SOLO_STUB
@@ -335,13 +346,36 @@
  * Goes on into f and comes back when it returns, with rsp as before and rbp ours
  * again. objtool takes the call for a jump: f's return is known to us only.
  */
-.macro CALL_BODY name, nr
+.macro CALL_BODY name, nr, half
 	RESTORE_ARGS \nr
 	ACCOUNT_SITE_AND_BODY
+.ifc \nr, 5
+	INSN_OR_JUMP __stringify({disp32} movq WORD(6), %r9), .Lbranch_\half\()_\name
+.else
+	INSN_OR_JUMP __stringify({disp32} movq WORD(5), %r9), .Lbranch_\half\()_\name
+.endif
 	UNWIND_HINT_SAVE
 	ANNOTATE_INTRA_FUNCTION_CALL
 	call	.Lbody_\name
 	UNWIND_HINT_RESTORE
+.Lback_\half\()_\name:
+.endm
+
+/* The same by a branch, and then a return to nobody: see below. */
+.macro BRANCH_TO_BODY name, nr, half
+.Lbranch_\half\()_\name:
+	RESTORE_WORD %r9, 5, \nr
+	movq	AT(FSESSION_FRAME_BODY), %r11
+	CALL_NOSPEC r11
+	UNWIND_HINT_SAVE
+	leaq	.Lbalanced_\half\()_\name(%rip), %r11
+	pushq	%r11
+	UNWIND_HINT_FUNC
+	RET
+.Lbalanced_\half\()_\name:
+	UNWIND_HINT_RESTORE
+	ANNOTATE_NOENDBR
+	jmp	.Lback_\half\()_\name
 .endm
 
 /* Back to the caller of f. */
@@ -373,11 +407,14 @@
  * While f runs, rbp is the frame's, and rbx and r12 may be ours: f keeps them, as
  * any function does, and has no use for what is in them.
  *
- * How f is entered: by push and RET, not by an indirect call or jump, since
- * body has no ENDBR to land on. Every RET has its call, so the return predictor
- * is off for two returns (this RET and the one out of f) but right again for
- * every caller above; a call that is never returned from, as the kernel's own
- * trampolines before 6.19 make it, would cost each of these a miss.
+ * How f is entered: by push and RET, not by an indirect call or jump, where body would
+ * have to have an ENDBR for that, and where it would be a retpoline. Every RET has its
+ * call, so the return predictor is off for two returns, this RET and the one out of f,
+ * but right again for every caller above; a call that is never returned from, as the
+ * kernel's own trampolines before 6.19 make it, would cost each of these a miss.
+ * Elsewhere it is an indirect call, through the kernel's thunk if a mitigation wants
+ * that. Then f's return is right, and one miss is spent, on a return to the next
+ * instruction, to be rid of what the call at the site has left in the predictor.
  *
  * Unwinding: rbp holds our frame from the third instruction on, and ORC data
  * follows from it, except where the hints say that the stack is as in a
@@ -393,10 +430,11 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 #ifdef FSESSION_SOLO_STUB
 	SOLO_ENTRY \name, \nr
 .Lenter_body_\name:
-	CALL_BODY \name, \nr
+	CALL_BODY \name, \nr, solo
 	SOLO_EXIT \name, \nr
 	RETURN \nr
 	SOLO_OUT_OF_LINE \name
+	BRANCH_TO_BODY \name, \nr, solo
 #endif
 
 .Lslow_\name:
@@ -414,7 +452,7 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	testq	%rax, %rax
 	jnz	.Lextra_or_pass_\name
 
-	CALL_BODY \name, \nr
+	CALL_BODY \name, \nr, c
 	movq	%rax, AT(FSESSION_FRAME_RET)
 	movq	%rdx, AT(FSESSION_FRAME_RET + 8)
 .Lexit_\name:
@@ -436,10 +474,13 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 .Lpass_\name:
 	/* Negative: no session here. Go on into f as if never called. */
 	RESTORE_ARGS \nr
+	RESTORE_WORD %r9, 5, \nr
 	RESTORE_KEPT \nr
 	leave
 	ACCOUNT_SITE
 	RET
+
+	BRANCH_TO_BODY \name, \nr, c
 
 .Lbody_\name:
 	UNWIND_HINT_FUNC

@@ -41,12 +41,20 @@ $(bench-bins): %: %.o $(B)/tests/bench/bench.o $(B)/tests/functions.o \
 # assembled as it is.
 cycles-src := tests/bench/cycles
 cycles-out := $(B)/tests/bench/cycles
-cycles-objs := $(addprefix $(cycles-out)/,cycles.o model.o shapes.o stub.o)
+cycles-objs := $(addprefix $(cycles-out)/,cycles.o model.o shapes.o stub.o \
+	stub-ibt.o)
 cycles-asm := -D__ASSEMBLY__ -I$(cycles-src) -Iarch/x86 -MMD -MP
 
 $(cycles-out)/stub.o: arch/x86/stub.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(cycles-asm) -c -o $@ $<
+
+# The same, as it is patched on a processor with IBT; under another name.
+$(cycles-out)/stub-ibt.o: arch/x86/stub.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(cycles-asm) -DMODEL_IBT -c -o $@ $<
+	$(Q)objcopy --redefine-sym fsession_stub_1=ibt_stub_1 \
+		--keep-global-symbol ibt_stub_1 $@
 
 $(cycles-out)/shapes.o: $(cycles-src)/shapes.S
 	@mkdir -p $(@D)

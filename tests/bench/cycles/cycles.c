@@ -7,9 +7,7 @@
  * The stub of arch/x86, as it is, and a model of the kernel's trampoline are called
  * in user space, under chains of 1 to 16 calls: the return predictor is a stack, and
  * a trampoline that gets it out of step costs each of the callers above a miss. A
- * line of JSON for each shape and depth, which `report` makes a table of. And by 1 to
- * 16 threads at a time that call the same function, each on a processor of its own as
- * far as the stub can tell: does a call get slower for what others do?
+ * line of JSON for each shape and depth, which `report` makes a table of.
  *
  * Then the same by 1 to 16 threads at a time that call one function, each on a
  * processor of its own as far as the stub can tell: does it get slower for others?
@@ -49,6 +47,8 @@ static const struct shape shapes[] = {
 	{ "untraced", chains_untraced },
 	{ "stub", chains_stub },
 	{ "the stub's calls and returns alone", chains_bare },
+	{ "stub, with IBT", chains_stub_ibt },
+	{ "the stub's calls and returns alone, with IBT", chains_bare_ibt },
 	{ "stub, two sessions, by C", chains_stub_c },
 	{ "kernel's trampoline, called", chains_called },
 	{ "kernel's trampoline, jumped to", chains_jumped },
@@ -189,7 +189,7 @@ static void processor(char *name, size_t size)
  */
 
 /* Those of the shapes that are called by several. */
-static const unsigned int threaded[] = { 1, 4, 5 };
+static const unsigned int threaded[] = { 1, 6, 7 };
 
 #define THREADED (sizeof(threaded) / sizeof(threaded[0]))
 

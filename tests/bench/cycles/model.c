@@ -39,7 +39,7 @@ struct cpu {
 	u32 active;
 	u32 busy;
 	u32 prog_active[2];
-	struct fsession_flight flight[2];
+	struct fsession_flight flight[3];
 };
 
 struct session {
@@ -130,6 +130,8 @@ static struct processor {
 void program(void);
 void leaf_stub(void);
 void body_stub(void);
+void leaf_stub_ibt(void);
+void body_stub_ibt(void);
 void leaf_stub_c(void);
 void body_stub_c(void);
 
@@ -175,6 +177,11 @@ static struct fsession_list solo = {
 	.flight = offsetof(struct cpu, flight[0]),
 	.func = program,
 };
+static struct fsession_list solo_ibt = {
+	.active = offsetof(struct cpu, prog_active[0]),
+	.flight = offsetof(struct cpu, flight[2]),
+	.func = program,
+};
 /* Not a solo list: C runs it. */
 static struct fsession_list two = {
 	.active = offsetof(struct cpu, busy),
@@ -186,6 +193,7 @@ static struct fsession_list two = {
 static struct fsession_site sites[] = {
 	{ .list = &solo, .nr = 1 },
 	{ .list = &two, .nr = 1 },
+	{ .list = &solo_ibt, .nr = 1 },
 };
 
 void fsession_resched(void)
@@ -432,6 +440,8 @@ void model_init(void)
 	solo.guard = KEY + (unsigned long)&solo;
 	publish(&sites[0], leaf_stub, body_stub);
 	publish(&sites[1], leaf_stub_c, body_stub_c);
+	solo_ibt.guard = KEY + (unsigned long)&solo_ibt;
+	publish(&sites[2], leaf_stub_ibt, body_stub_ibt);
 }
 
 void model_use(unsigned int processor)
@@ -440,12 +450,13 @@ void model_use(unsigned int processor)
 }
 
 bool model_balanced(unsigned int processor, unsigned long calls,
-		    unsigned long calls_c)
+		    unsigned long others)
 {
 	const struct cpu *cpu = &processors[processor].cpu;
 
 	return cpu->flight[0].in == calls && cpu->flight[0].out == calls &&
-	       cpu->flight[1].in == calls_c && cpu->flight[1].out == calls_c &&
+	       cpu->flight[1].in == others && cpu->flight[1].out == others &&
+	       cpu->flight[2].in == others && cpu->flight[2].out == others &&
 	       cpu->preempt_count == PREEMPT_ENABLED && !cpu->active &&
 	       !cpu->prog_active[0] && !cpu->prog_active[1] &&
 	       !processors[processor].task.bpf_ctx;

@@ -16,7 +16,9 @@ typedef long (*function_t)(long);
 /* Element n is a function that n + 1 functions are called for. */
 extern const function_t chains_untraced[DEPTHS];
 extern const function_t chains_stub[DEPTHS];
+extern const function_t chains_stub_ibt[DEPTHS];
 extern const function_t chains_bare[DEPTHS];
+extern const function_t chains_bare_ibt[DEPTHS];
 extern const function_t chains_stub_c[DEPTHS];
 extern const function_t chains_called[DEPTHS];
 extern const function_t chains_jumped[DEPTHS];
@@ -30,8 +32,11 @@ void add_up(unsigned long adds);
 void model_init(void);
 /* This thread has the per-CPU area and the task of @processor from now on. */
 void model_use(unsigned int processor);
-/* Was the stub called there so often, for one session and for two, and is all well? */
+/*
+ * Was the stub called there as often as @calls, and in the shapes that no threads
+ * call as often as @others, and is all well?
+ */
 bool model_balanced(unsigned int processor, unsigned long calls,
-		    unsigned long calls_c);
+		    unsigned long others);
 
 #endif /* MODEL_H */

@@ -48,7 +48,9 @@ body_\name:
 
 	LEAF	untraced, nopl 0(%rax, %rax, 1)
 	LEAF	stub, call fsession_stub_1
+	LEAF	stub_ibt, call ibt_stub_1
 	LEAF	bare, call bare_stub
+	LEAF	bare_ibt, call bare_stub_ibt
 	LEAF	stub_c, call fsession_stub_1
 	LEAF	called, call trampoline_called
 	LEAF	jumped, jmp trampoline_jumped
@@ -87,21 +89,37 @@ chains_\name:
 
 	CHAINS	untraced
 	CHAINS	stub
+	CHAINS	stub_ibt
 	CHAINS	bare
+	CHAINS	bare_ibt
 	CHAINS	stub_c
 	CHAINS	called
 	CHAINS	jumped
 
-/* What the predictor sees of the stub. */
+/* What the predictor sees of the stub: without IBT, and with it. */
 	.balign	16
 bare_stub:
 	pushq	%rbp
 	movq	%rsp, %rbp
-	call	.Lbody_bare
+	movq	8(%rbp), %r11
+	call	*%r11
+	leaq	.Lbalanced_bare(%rip), %r11
+	pushq	%r11
+	ret
+.Lbalanced_bare:
 	leave
 	addq	$8, %rsp
 	ret
-.Lbody_bare:
+
+	.balign	16
+bare_stub_ibt:
+	pushq	%rbp
+	movq	%rsp, %rbp
+	call	.Lbody_bare_ibt
+	leave
+	addq	$8, %rsp
+	ret
+.Lbody_bare_ibt:
 	pushq	8(%rbp)
 	ret
 
