@@ -8,6 +8,8 @@
 #	make test		the test suite on stock kernels, in QEMU
 #	make test-all		with all cases on every one of them, and a table of
 #				them in build/tests
+#	make test-debug		all cases on kernels that look after themselves, which
+#				are built for it
 #	make bench		what a traced call costs, on stock kernels, in QEMU,
 #				and in cycles here; KERNELS="6.1 7.x" for some
 #	make check		what can be checked without running a kernel; the
@@ -69,7 +71,7 @@ dkms-remove:
 	$(Q)dkms remove -m fsession -v $(VERSION) --all
 	$(Q)rm -rf "$(dkms-source)"
 
-.PHONY: demo test test-all
+.PHONY: demo test test-all test-debug
 demo:
 	$(Q)tests/harness/install-deps
 	$(Q)tests/vm run --kernel 6.1 -- \
@@ -83,6 +85,11 @@ test:
 test-all:
 	$(Q)tests/harness/install-deps
 	$(Q)tests/run --all --table $(B)/tests $(TESTFLAGS)
+
+test-debug:
+	$(Q)tests/harness/install-deps
+	$(Q)tests/run --no-selftest --kernel 6.12-debug --kernel 6.12-kcsan \
+		$(TESTFLAGS)
 
 .PHONY: check check-module style
 check: $(check-targets) $(if $(KERNEL),check-module)

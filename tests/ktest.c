@@ -121,8 +121,9 @@ static void list(void)
 	memcpy(t, __start_ktests, count * sizeof(*t));
 	qsort(t, count, sizeof(*t), by_place);
 	for (i = 0; i < count; i++)
-		printf("%s\t%s\t%u\t%s\n", t[i]->name,
+		printf("%s\t%s%s\t%u\t%s\n", t[i]->name,
 		       t[i]->flags & KTEST_LOG ? "log" : "-",
+		       t[i]->flags & KTEST_DEBUG ? ",debug" : "",
 		       t[i]->timeout ? t[i]->timeout : 120, t[i]->desc);
 	free(t);
 }

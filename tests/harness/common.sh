@@ -65,7 +65,7 @@ cache_init() {
 	[[ $cache == /* ]] || die "cache directory '$cache' must be an absolute path (FSESSION_CACHE)"
 	[[ $cache =~ [^A-Za-z0-9/._+@-] ]] &&
 		die "cache directory '$cache' has a character other than A-Za-z0-9/._+@- (set FSESSION_CACHE)"
-	mkdir -p "$cache"/{apt,base,kernel,libbpf,native,product,qemu,lock,log} || die "cannot create cache directory '$cache'"
+	mkdir -p "$cache"/{apt,base,kernel,libbpf,native,product,qemu,source,lock,log} || die "cannot create cache directory '$cache'"
 }
 
 # with_lock NAME COMMAND...: runs COMMAND in this shell while no other process holds NAME.

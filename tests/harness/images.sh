@@ -114,10 +114,25 @@ kernel_offers() {
 	done
 }
 
+# kernel_from_source: is it one that we build ourselves?
+kernel_from_source() {
+	[[ $kernel_packages == linux-source-* ]]
+}
+
 # kernel_resolve: sets kernel_release (what uname -r says) and kernel_version (of the Debian package).
 kernel_resolve() {
 	local version image
 	kernel_release='' kernel_version=''
+	if kernel_from_source; then
+		while read -r version; do
+			# shellcheck disable=SC2053 # a glob is meant
+			[[ $version == $kernel_versions ]] || continue
+			kernel_release=${version%%-*}-fsession-${kernel_name#*-}
+			kernel_version=$version
+			return
+		done < <(apt_versions "$kernel_packages")
+		return 1
+	fi
 	while read -r version image; do
 		# shellcheck disable=SC2053 # a glob is meant
 		[[ $version == $kernel_versions ]] || continue
@@ -201,8 +216,35 @@ fill_base() {
 	evict 1 "$cache/base/$kernel_suite-$deb_arch-"
 }
 
+# source_configs: prints which options a kernel that we build has.
+source_configs() {
+	printf '%s\n' "$harness_dir/guest.config" "$harness_dir/${kernel_name#*-}.config"
+}
+
+source_key() {
+	local configs
+	mapfile -t configs < <(source_configs)
+	printf '%s_%s-%s-%s\n' "$kernel_release" "$kernel_version" "$(base_key)" \
+		"$(checksum "$harness_dir/layers/source" "${configs[@]}")"
+}
+
+# That takes an hour, so it is kept apart from what is made of it.
+fill_source() {
+	local configs
+	mapfile -t configs < <(source_configs)
+	apt_refresh 60
+	run_layer "$cache/log/source-$kernel_release" source "$1" "$(apt_dir)" "$base_dir" "$kernel_release" \
+		"$kernel_packages" "$kernel_version" "${configs[@]}"
+	evict 4 "$cache/source/"
+}
+
 kernel_key() {
-	printf '%s_%s-%s-%s\n' "$kernel_release" "$kernel_version" "$(base_key)" "$(checksum "$harness_dir/layers/kernel")"
+	local files=("$harness_dir/layers/kernel") source=
+	if kernel_from_source; then
+		files+=("$harness_dir/layers/packages" -)
+		source=$(source_key)
+	fi
+	printf '%s_%s-%s-%s\n' "$kernel_release" "$kernel_version" "$(base_key)" "$(checksum "${files[@]}" <<<"$source")"
 }
 
 ensure_kernel() {
@@ -219,6 +261,13 @@ ensure_kernel() {
 }
 
 fill_kernel() {
+	if kernel_from_source; then
+		local layer_dir
+		ensure_layer source "$(source_key)" fill_source
+		run_layer "$cache/log/kernel-$kernel_release" packages "$1" "$base_dir" "$kernel_release" \
+			"$layer_dir/packages"
+		return
+	fi
 	run_layer "$cache/log/kernel-$kernel_release" kernel "$1" "$(apt_dir)" "$base_dir" "$kernel_suite" \
 		"$kernel_release" "$kernel_version"
 	# Room for all rows in two versions.
