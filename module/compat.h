@@ -47,6 +47,32 @@ static __always_inline void fsession_prog_leave(struct bpf_prog *prog)
 #endif
 }
 
+/*
+ * What a program finds in the word before its context, besides the number of argument
+ * words. @cookie_index says how many words before the context its cookie is. That is
+ * for programs of the kernel's own fsession, which look there instead of calling
+ * kfuncs; where there is none, helpers take the whole word for the number.
+ */
+#ifdef HAVE_FSESSION
+#define FSESSION_META
+#define FSESSION_META_EXIT	BIT_ULL(BPF_TRAMP_IS_RETURN_SHIFT)
+#define FSESSION_META_COOKIE(cookie_index) \
+	((u64)(cookie_index) << BPF_TRAMP_COOKIE_INDEX_SHIFT)
+#else
+#define FSESSION_META_EXIT	0ULL
+#define FSESSION_META_COOKIE(cookie_index)	0ULL
+#endif
+
+/* Programs that a session may have. */
+static inline bool fsession_prog_attach_type(const struct bpf_prog *prog)
+{
+#ifdef HAVE_FSESSION
+	if (prog->expected_attach_type == BPF_TRACE_FSESSION)
+		return true;
+#endif
+	return prog->expected_attach_type == BPF_TRACE_FEXIT;
+}
+
 /* linux/btf.h: kfunc sets need this flag where the kernel knows it. */
 #ifdef BTF_SET8_KFUNCS
 #define FSESSION_BTF_SET_FLAGS	BTF_SET8_KFUNCS

@@ -55,6 +55,8 @@ static long op_query(struct file *file, void *arg)
 	q->abi_version = FSESSION_ABI_VERSION;
 	q->max_sessions = FSESSION_MAX_SESSIONS;
 	q->features = FSESSION_FEATURE_ATTACH | FSESSION_FEATURE_MULTI;
+	if (FSESSION_META_EXIT)
+		q->features |= FSESSION_FEATURE_NATIVE;
 	fsession_session_count(&q->live, &q->draining);
 	q->btf_base_size = fsession_btf_base.size;
 	q->btf_base_hash = fsession_btf_base.hash;

@@ -138,10 +138,10 @@ struct fsession_site {
 	unsigned long func;		/* the symbol, before any ENDBR */
 	struct fsession_reg *reg;
 	u32 key;			/* low half of body, for the stub */
-	u16 layout : 15;		/* number of a wide one, or 0 */
+	u16 layout : 10;		/* number of a wide one, or 0 */
 	u16 refused : 1;		/* by ftrace: was never armed */
-	u8 nr;				/* argument words */
-	u8 offset;			/* of body in the function */
+	u16 offset : 5;			/* of body in the function */
+	u16 meta;			/* ctx[-1] of the stub's own entry runs */
 };
 
 /* The key: return address of the call. */
@@ -149,6 +149,12 @@ static __always_inline unsigned long
 fsession_site_body(const struct fsession_site *site)
 {
 	return site->func + site->offset;
+}
+
+/* How many words its arguments are. */
+static __always_inline u32 fsession_site_nr(const struct fsession_site *site)
+{
+	return (u8)site->meta;
 }
 
 enum fsession_reg_state {
@@ -331,16 +337,11 @@ static __always_inline u64 *fsession_cookies(struct fsession_frame *frame,
  */
 enum fsession_run {
 	FSESSION_SOLO_ENTRY,	/* the stub runs the program, or the function runs */
-	FSESSION_SOLO_EXIT,
+	FSESSION_SOLO_EXIT,	/* see fsession_solo_exit() */
 	FSESSION_C_ENTRY,	/* C runs programs; or none, but the function */
 	FSESSION_C_EXIT,
 	FSESSION_RUNS,		/* and above: no guard */
 };
-
-static __always_inline bool fsession_run_exit(unsigned long run)
-{
-	return run == FSESSION_SOLO_EXIT || run == FSESSION_C_EXIT;
-}
 
 /* Without the base. */
 static __always_inline unsigned long
@@ -369,6 +370,18 @@ static __always_inline unsigned long
 fsession_frame_run(const struct fsession_frame *frame)
 {
 	return fsession_guard_run(frame, READ_ONCE_NOCHECK(frame->list));
+}
+
+/*
+ * Is what the stub runs in @frame, by its guard @run, the exit? It says so in the word
+ * before the context where it may, and in the guard elsewhere.
+ */
+static __always_inline bool
+fsession_solo_exit(const struct fsession_frame *frame, unsigned long run)
+{
+	if (FSESSION_META_EXIT)
+		return READ_ONCE_NOCHECK(frame->nr) & FSESSION_META_EXIT;
+	return run == FSESSION_SOLO_EXIT;
 }
 
 /* Where the stub keeps the cookie: a word of the run context that is its own. */

@@ -153,7 +153,10 @@ callers_run(struct fsession_frame *frame, unsigned long ip)
 static noinline notrace __no_sanitize_address unsigned long
 is_exit_of(struct fsession_frame *frame, unsigned long ip)
 {
-	return fsession_run_exit(callers_run(frame, ip));
+	unsigned long run = callers_run(frame, ip);
+
+	return run <= FSESSION_SOLO_EXIT ? fsession_solo_exit(frame, run) :
+					   run == FSESSION_C_EXIT;
 }
 
 static noinline notrace __no_sanitize_address u64 *
@@ -181,7 +184,7 @@ bpf_fsession_is_return(void)
 	if (unlikely(!frame))
 		return false;
 	if (likely(solo_is_callers(frame, _RET_IP_, &run)))
-		return run == FSESSION_SOLO_EXIT;
+		return fsession_solo_exit(frame, run);
 	return is_exit_of(frame, _RET_IP_);
 }
 

@@ -32,25 +32,26 @@ u16 fsession_layout_shape(u16 layout)
 }
 
 /*
- * Where the parts of a call's stack below the frame lie. From the frame down:
- * cookies, the wide context with its two words of header, stack arguments.
+ * Where the parts of a call's stack below the frame lie. From the frame down: the
+ * wide context with its two words of header, cookies, which are below their context
+ * always, stack arguments.
  */
 static void list_place(struct fsession_list *list)
 {
 	u32 below = 0;
 
 	list->cookies = offsetof(struct fsession_frame, cookie);
-	if (list->n > FSESSION_INLINE_COOKIES) {
-		below += list->n * sizeof(u64);
-		list->cookies = -(s32)below;
-	}
 	list->ctx = offsetof(struct fsession_frame, words);
 	if (list->shape) {
 		below += ((list->shape >> 8) + 1) * sizeof(u64);
 		list->ctx = -(s32)below;
 		below += 2 * sizeof(u64);
-		below += (list->shape & 0xff) * sizeof(u64);
 	}
+	if (list->shape || list->n > FSESSION_INLINE_COOKIES) {
+		below += list->n * sizeof(u64);
+		list->cookies = -(s32)below;
+	}
+	below += (list->shape & 0xff) * sizeof(u64);
 	list->extra = round_up(below, 16);
 }
 

@@ -22,6 +22,12 @@ void fsession_offsets(void)
 #ifdef FSESSION_SOLO_STUB
 	DEFINE(FSESSION_SOLO_STUB, 1);
 	DEFINE(FSESSION_RCU_WATCHING, FSESSION_RCU_WATCHING);
+	DEFINE(FSESSION_SOLO_META,
+	       FSESSION_META_COOKIE(FSESSION_SOLO_COOKIE_INDEX));
+#ifdef FSESSION_META
+	DEFINE(FSESSION_META, 1);
+	static_assert(FSESSION_META_EXIT == 0x80ULL << 56);
+#endif
 	DEFINE(FSESSION_TO_EXIT, FSESSION_SOLO_ENTRY ^ FSESSION_SOLO_EXIT);
 	OFFSET(FSESSION_CT_STATE, context_tracking, state);
 	OFFSET(FSESSION_TASK_BPF_CTX, task_struct, bpf_ctx);
@@ -31,7 +37,7 @@ void fsession_offsets(void)
 	OFFSET(FSESSION_SITE_LIST, fsession_site, list);
 	OFFSET(FSESSION_SITE_FUNC, fsession_site, func);
 	OFFSET(FSESSION_SITE_KEY, fsession_site, key);
-	OFFSET(FSESSION_SITE_NR, fsession_site, nr);
+	OFFSET(FSESSION_SITE_META, fsession_site, meta);
 	OFFSET(FSESSION_LIST_ACTIVE, fsession_list, active);
 	OFFSET(FSESSION_LIST_FLIGHT, fsession_list, flight);
 	OFFSET(FSESSION_LIST_GUARD, fsession_list, guard);

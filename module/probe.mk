@@ -25,7 +25,8 @@ probe-flags := \
 	$(call probe-c,recursion_context,RECURSION_CONTEXT) \
 	$(call probe-c,ops_func_ip,OPS_FUNC_IP) \
 	$(call probe-c,bin_read_new,BIN_READ_NEW) \
-	$(call probe-c,pcpu_hot,PCPU_HOT)
+	$(call probe-c,pcpu_hot,PCPU_HOT) \
+	$(call probe-c,fsession,FSESSION)
 
 ifeq ($(call try-run,$(probe-cc) $(fsession-includes) $(probe-flags) -c \
 	$(src)/module/probe/needed.c -o "$$TMP",1),)

@@ -115,9 +115,12 @@ static noinline notrace void prog_missed(const struct bpf_prog *prog)
 static __always_inline void run_prog(struct fsession_frame *frame,
 				     const struct fsession_session *s,
 				     const struct bpf_prog *prog, u64 *ctx,
-				     u64 *cookie)
+				     u64 *cookie, u64 exit)
 {
 	frame->slot = cookie;
+	if (FSESSION_META_EXIT)
+		ctx[-1] = (u8)ctx[-1] | FSESSION_META_COOKIE(ctx - cookie) |
+			  exit;
 	frame->run.bpf_cookie = s->attach_cookie;
 	if (unlikely(s->cookies))
 		frame->run.bpf_cookie = fsession_targets_cookie(s->cookies,
@@ -146,7 +149,7 @@ static __always_inline bool run_entry(struct fsession_frame *frame,
 	ran = likely(fsession_prog_enter(prog));
 	if (ran) {
 		*cookie = 0;
-		run_prog(frame, s, prog, ctx, cookie);
+		run_prog(frame, s, prog, ctx, cookie, 0);
 	} else {
 		this_cpu_inc(s->odd->missed);
 		prog_missed(prog);
@@ -222,7 +225,7 @@ static __always_inline void run_exit(struct fsession_frame *frame,
 		this_cpu_inc(s->odd->dropped);
 	} else {
 		fsession_prog_enter(prog);
-		run_prog(frame, s, prog, ctx, cookie);
+		run_prog(frame, s, prog, ctx, cookie, FSESSION_META_EXIT);
 		fsession_prog_leave(prog);
 	}
 }
@@ -326,7 +329,7 @@ static __always_inline long enter(struct fsession_frame *frame, void *extra,
 
 	ctx = fsession_ctx(frame, list);
 	ctx[-2] = site->func;
-	ctx[-1] = site->nr;
+	ctx[-1] = fsession_site_nr(site);
 	if (unlikely(site->layout))
 		enter_wide(frame, fsession_layouts[site->layout], ctx, extra);
 	/*
@@ -335,7 +338,7 @@ static __always_inline long enter(struct fsession_frame *frame, void *extra,
 	 * that BTF does not know of, having mistaken one function for another
 	 * of the same name.
 	 */
-	result = &ctx[site->nr];
+	result = &ctx[fsession_site_nr(site)];
 	frame->ret[0] = *result;
 	*result = 0;
 	if (unlikely(list->mixed)) {
@@ -407,7 +410,7 @@ notrace void fsession_exit(struct fsession_frame *frame)
 	}
 	WRITE_ONCE(frame->guard, fsession_guard(frame, list, FSESSION_C_EXIT));
 	ctx = fsession_ctx(frame, list);
-	ctx[ctx[-1]] = frame->ret[0];
+	ctx[(u8)ctx[-1]] = frame->ret[0];
 	if (unlikely(list->mixed)) {
 		run_exits_mixed(frame, list, ctx);
 	} else {

@@ -60,7 +60,7 @@ static notrace noinline void look_at_frame(unsigned int nr)
 		return;
 	ctx = fsession_ctx(frame, frame->list);
 	seen.func = ctx[-2];
-	seen.nr = ctx[-1];
+	seen.nr = (u8)ctx[-1];
 	memcpy(seen.words, ctx, nr * sizeof(u64));
 }
 

@@ -186,7 +186,7 @@ static void site_add(struct fsession_reg *reg, struct fsession_target *t)
 	site->key = body;
 	site->offset = body - t->func;
 	site->layout = t->layout;
-	site->nr = t->nr;
+	site->meta = t->nr | FSESSION_META_COOKIE(FSESSION_SOLO_COOKIE_INDEX);
 	site->reg = reg;
 	table_insert(fsession_table, site);
 	t->site = site;

@@ -391,7 +391,7 @@ static int get_verified(struct bpf_prog *prog, struct verified *v,
 	struct bpf_trampoline *tr;
 	int err = 0;
 
-	if (prog->expected_attach_type != BPF_TRACE_FEXIT) {
+	if (!fsession_prog_attach_type(prog)) {
 		*reason = FSESSION_REASON_ATTACH_TYPE;
 		return -EPROTONOSUPPORT;
 	}

@@ -206,9 +206,10 @@ fsession_program__attach(const struct bpf_program *prog,
  * @name: what to call it in messages, or NULL
  * @opts: options, or NULL
  *
- * For programs that this process did not load with libbpf: loaded as fexit for
- * the module, as FSESSION_ATTACH_TYPE_NATIVE for the kernel's own. Without a backend in @opts, both
- * are tried. Otherwise as fsession_program__attach(). Since 0.1.
+ * For programs that this process did not load with libbpf: loaded as fexit for the
+ * module, as FSESSION_ATTACH_TYPE_NATIVE for the kernel's own fsession, or for the
+ * module where there is that. Without a backend in @opts, both are tried, the kernel's
+ * own first. Otherwise as fsession_program__attach(). Since 0.1.
  */
 LIBFSESSION_API struct fsession_link *
 fsession_fd__attach(int prog_fd, const char *name,

@@ -109,7 +109,7 @@
  *	x9	the program's code
  *	x11	the list
  *	x12	the site
- *	x13	where to count the call; the number of argument words
+ *	x13	where to count the call; the site's meta
  *	x14	current
  *	x15	this CPU's per-CPU offset: only while preemption is off
  *	x16 x17	anything
@@ -281,15 +281,18 @@ alternative_endif
 	stp	x11, x16, AT(FSESSION_FRAME_LIST)
 	ldr	x16, [x12, #FSESSION_SITE_FUNC]
 .ifc \nr, any
-	ldrb	w13, [x12, #FSESSION_SITE_NR]
+	ldrh	w13, [x12, #FSESSION_SITE_META]
 .else
-	mov	x13, #\nr
+	mov	x13, #(\nr + FSESSION_SOLO_META)
 .endif
 	stp	x16, x13, AT(FSESSION_FRAME_FUNC)
 	ldr	x16, [x11, #FSESSION_LIST_COOKIE]
 	stp	x16, xzr, AT(FSESSION_FRAME_RUN)	/* cookie: 0 */
 	ADR_AT	x0, FSESSION_FRAME_WORDS
 .ifc \nr, any
+#ifdef FSESSION_META
+	and	x13, x13, #0xff
+#endif
 	add	x20, x0, x13, lsl #3
 	ldr	x16, [x20]
 	str	xzr, [x20]			/* no result yet */
@@ -347,7 +350,11 @@ alternative_endif
 	stp	x0, x1, [sp, #FSESSION_FRAME_RET - FSESSION_FRAME_RUN]!
 	mrs	x14, sp_el0
 	PREEMPT_DISABLE
+#ifdef FSESSION_META
+	ldr	x11, AT(FSESSION_FRAME_LIST)
+#else
 	ldp	x11, x13, AT(FSESSION_FRAME_LIST)
+#endif
 	ldr	x16, [x11, #FSESSION_LIST_ACTIVE]
 	cmp	x16, x19
 	b.ne	.Lslow_exit_\name
@@ -355,8 +362,13 @@ alternative_endif
 	ldr	w16, [x15, x19]
 	add	w16, w16, #1
 	str	w16, [x15, x19]
+#ifdef FSESSION_META
+	mov	w13, #0x80
+	strb	w13, AT(FSESSION_FRAME_NR + 7)
+#else
 	eor	x13, x13, #FSESSION_TO_EXIT
 	str	x13, AT(FSESSION_FRAME_GUARD)
+#endif
 .ifc \nr, any
 	str	x0, [x20]
 .else

@@ -57,6 +57,10 @@
 #define FSESSION_FRAME_CALLER	200
 #define FSESSION_FRAME_SIZE	208
 
+/* From the context down to where the stub keeps the cookie, in words. */
+#define FSESSION_SOLO_COOKIE_INDEX \
+	((FSESSION_FRAME_WORDS - FSESSION_FRAME_RUN - 8) / 8)
+
 /* What the frame pointer points to. */
 #define FSESSION_FRAME_BASE	FSESSION_FRAME_RBP
 

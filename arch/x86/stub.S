@@ -44,9 +44,9 @@
 /* Offset from rbp of what frame.h gives as offset from the frame. */
 #define AT(offset)	((offset) - FSESSION_FRAME_RBP)(%rbp)
 #define WORD(n)		AT(FSESSION_FRAME_WORDS + 8 * (n))
-/* The result's word, where its number is in r12. */
+/* The result's word, where r12 is the site's meta, in which its number is. */
 #define RESULT_WORD \
-	(FSESSION_FRAME_WORDS - FSESSION_FRAME_RBP)(%rbp, %r12, 8)
+	(FSESSION_FRAME_WORDS - FSESSION_FRAME_RBP - 8 * FSESSION_SOLO_META)(%rbp, %r12, 8)
 
 /*
  * The words. Where the number of arguments is known, the word after the last one
@@ -218,10 +218,10 @@
 
 	/* The rest of the frame, from the words down. */
 .ifc \nr, any
-	movzbl	FSESSION_SITE_NR(%r8), %r12d
+	movzwl	FSESSION_SITE_META(%r8), %r12d
 	pushq	%r12
 .else
-	pushq	$\nr
+	pushq	$(\nr + FSESSION_SOLO_META)
 .endif
 	pushq	FSESSION_SITE_FUNC(%r8)
 	pushq	FSESSION_LIST_GUARD(%r9)
@@ -266,7 +266,11 @@
 .else
 	movq	%rax, WORD(\nr)
 .endif
+#ifdef FSESSION_META
+	movb	$0x80, AT(FSESSION_FRAME_NR + 7)
+#else
 	xorb	$FSESSION_TO_EXIT, AT(FSESSION_FRAME_GUARD)
+#endif
 
 	leaq	WORD(0), %rdi
 	movq	FSESSION_LIST_FUNC(%r9), %rax

@@ -2,7 +2,7 @@
 /*
  * The same programs and the same calls, on the module and on the kernel's own
  * fsession: what the programs see is one text, differ.expected, but for what is
- * marked there.
+ * marked there. Programs for the kernel's own run on the module, too.
  */
 #include "libfsession.h"
 #include "progs/differ.h"
@@ -16,6 +16,7 @@
 #define CALLS_SEEN    5
 
 struct differ {
+	enum fsession_backend backend; /* what runs the programs */
 	struct bpf_object *obj;
 	struct differ_log *log;
 	FILE *out;
@@ -210,9 +211,16 @@ static struct fsession_link *attach_link(const struct differ *d,
 		.sz = sizeof(opts),
 		.attach_cookie = cookie,
 	};
-	struct fsession_link *link =
-		fsession_program__attach(program(d, name), &opts);
+	struct bpf_program *prog = program(d, name);
+	struct fsession_link *link;
 
+	if (bpf_program__expected_attach_type(prog) != BPF_TRACE_FEXIT &&
+	    d->backend == FSESSION_BACKEND_MODULE) {
+		opts.backend = d->backend;
+		link = fsession_fd__attach(bpf_program__fd(prog), name, &opts);
+	} else {
+		link = fsession_program__attach(prog, &opts);
+	}
 	if (!link)
 		FAIL("attach of '%s': %s", name, strerror(errno));
 	return link;
@@ -394,12 +402,14 @@ static void many(struct differ *d)
 		.sz = sizeof(opts),
 		.targets = t,
 	};
-	struct differ m = open_differ("many", true);
 	struct fsession_link *link;
+	struct differ m;
 	char name[SYMBOL_NAME];
 	size_t i;
 
 	fprintf(d->out, "one program on many functions\n");
+	CHECK_EQ(libfsession_set_backend(d->backend), 0);
+	m = open_differ("many", true);
 	if (!m.obj) {
 		fprintf(d->out, "  cannot be loaded\n");
 		fsession_targets__free(t);
@@ -473,15 +483,17 @@ static void expect(FILE *out, enum fsession_backend backend)
 	fclose(f);
 }
 
-static void differ(enum fsession_backend backend)
+static void differ(enum fsession_backend loaded_for,
+		   enum fsession_backend backend)
 {
 	char dir[] = "/tmp/differ.XXXXXX", path[64], command[256], line[512];
 	struct differ d;
 	FILE *f;
 
-	CHECK_EQ(libfsession_set_backend(backend), 0);
+	CHECK_EQ(libfsession_set_backend(loaded_for), 0);
 	REQUIRE(!libfsession_init());
 	d = open_differ(NULL, false);
+	d.backend = backend;
 	read_functions(&d);
 	REQUIRE(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/got", dir);
@@ -523,12 +535,22 @@ static void differ(enum fsession_backend backend)
 
 CASE(differ_module, "what programs see on the module: as on the kernel's own")
 {
-	differ(FSESSION_BACKEND_MODULE);
+	differ(FSESSION_BACKEND_MODULE, FSESSION_BACKEND_MODULE);
 }
 
 CASE(differ_native, "what programs see on the kernel's own fsession")
 {
 	if (!kernel_is_at_least(7, 0))
 		SKIP("this kernel has none");
-	differ(FSESSION_BACKEND_NATIVE);
+	differ(FSESSION_BACKEND_NATIVE, FSESSION_BACKEND_NATIVE);
+}
+
+CASE(differ_native_on_module,
+     "what programs for the kernel's own fsession see on the module")
+{
+	if (!kernel_is_at_least(7, 0))
+		SKIP("this kernel has none");
+	CHECK_EQ(query().features & FSESSION_FEATURE_NATIVE,
+		 FSESSION_FEATURE_NATIVE);
+	differ(FSESSION_BACKEND_NATIVE, FSESSION_BACKEND_MODULE);
 }

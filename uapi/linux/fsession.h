@@ -29,8 +29,9 @@
  * DOC: Programs
  *
  * A session program is a BPF program of type BPF_PROG_TYPE_TRACING with
- * expected_attach_type BPF_TRACE_FEXIT, loaded for its target function and never
- * attached by bpf(2). It may be sleepable where the kernel lets it load. Its
+ * expected_attach_type BPF_TRACE_FEXIT, or with FSESSION_FEATURE_NATIVE that or
+ * BPF_TRACE_FSESSION, loaded for its target function and never attached by bpf(2). It
+ * may be sleepable where the kernel lets it load. Its
  * context is the one of fexit: ctx[0..n) are the argument words, ctx[n] is the
  * return value (zero at entry). Helpers that read the context (bpf_get_func_arg,
  * bpf_get_func_ret, bpf_get_func_ip, bpf_get_attach_cookie, ...) answer at entry
@@ -42,6 +43,9 @@
  * program reads by itself has to have the same BTF type there, down to what a
  * pointer points to. A program that reads its context through helpers only goes
  * on any function; one that makes tail calls, only on those of its own prototype.
+ *
+ * A program may call these kfuncs. One of BPF_TRACE_FSESSION has the kernel's own,
+ * bpf_session_is_return() and bpf_session_cookie(), as well.
  *
  *	bool bpf_fsession_is_return(void)
  *		true at exit; false at entry, and in a program that no session
@@ -58,8 +62,8 @@
  *	entries = exits + inside + dropped + abandoned
  * A *miss* is a call for which the program did not run because it was already
  * running on that CPU, or because a quarter or less of the kernel stack was left
- * (on x86_64: of the task's; of an interrupt's nobody asks); it has neither an entry nor an exit run. *dropped* calls
- * left after detach. *abandoned* calls will never leave: their task exited
+ * (on x86_64: of the task's; of an interrupt's nobody asks); it has neither an entry
+ * nor an exit run. *dropped* calls left after detach. *abandoned* calls will never leave: their task exited
  * inside the function. Calls made where RCU does not watch (idle) are not seen.
  *
  *
@@ -156,6 +160,7 @@
 /* Bits of fsession_query.features. */
 #define FSESSION_FEATURE_ATTACH	(1ULL << 0)	/* one program on one function */
 #define FSESSION_FEATURE_MULTI	(1ULL << 1)	/* one program on many */
+#define FSESSION_FEATURE_NATIVE	(1ULL << 2)	/* programs of BPF_TRACE_FSESSION */
 
 /* Functions of one session. */
 #define FSESSION_MAX_TARGETS	(1U << 20)
