@@ -56,6 +56,8 @@ static const struct row rows[] = {
 
 	{ "value from entry to exit", "session", SESSION,
 	  { "session_cookie" }, 0, 0 },
+	{ "value from entry to exit", "session, native program", SESSION_NATIVE,
+	  { "native_cookie" }, 0, 0 },
 	{ "value from entry to exit", "native fsession", NATIVE,
 	  { "native_cookie" }, 0, 0 },
 	{ "value from entry to exit", "fentry + fexit", TRAMPOLINE,
@@ -63,6 +65,8 @@ static const struct row rows[] = {
 
 	{ "counting, per-CPU array", "session", SESSION,
 	  { "session_count" }, 0, 0 },
+	{ "counting, per-CPU array", "session, native program", SESSION_NATIVE,
+	  { "native_count" }, 0, 0 },
 	{ "counting, per-CPU array", "native fsession", NATIVE,
 	  { "native_count" }, 0, 0 },
 	{ "counting, per-CPU array", "fentry", TRAMPOLINE,

@@ -195,6 +195,7 @@ static unsigned int attach_type(enum how how)
 {
 	switch (how) {
 	case NATIVE:
+	case SESSION_NATIVE:
 		return TRACE_FSESSION;
 	case KPROBE_SESSION:
 		return TRACE_KPROBE_SESSION;
@@ -207,8 +208,9 @@ static unsigned int attach_type(enum how how)
 
 static int load(struct copy *copy, const struct row *row)
 {
-	const char *file = row->how == NATIVE ? "calls_native.bpf.o"
-					      : "calls.bpf.o";
+	const char *file = attach_type(row->how) == TRACE_FSESSION
+				   ? "calls_native.bpf.o"
+				   : "calls.bpf.o";
 	struct bpf_program *prog;
 	char path[PATH_MAX];
 
@@ -244,6 +246,16 @@ static int attach(struct put *put, struct copy *copy, const struct row *row,
 		switch (row->how) {
 		case SESSION:
 			copy->session = fsession_program__attach(prog, NULL);
+			if (!copy->session)
+				return -errno;
+			break;
+		case SESSION_NATIVE:
+			copy->session = fsession_fd__attach(
+				fd, row->name,
+				&(struct fsession_attach_opts){
+					.sz = sizeof(
+						struct fsession_attach_opts),
+					.backend = FSESSION_BACKEND_MODULE });
 			if (!copy->session)
 				return -errno;
 			break;
@@ -368,7 +380,8 @@ struct put *put_on(const struct row *row, bool called, const char **missing)
 		return NULL;
 	}
 	put->functions = 1;
-	if ((row->how == NATIVE || row->how == NATIVE_MANY) && !native) {
+	if (!native && (row->how == NATIVE_MANY ||
+			attach_type(row->how) == TRACE_FSESSION)) {
 		err = -EINVAL;
 	} else if (row->how == NATIVE_MANY) {
 		put->nr = 1;

@@ -15,6 +15,7 @@
 /* How programs get there. */
 enum how {
 	SESSION,
+	SESSION_NATIVE, /* the module runs a program for the kernel's own fsession */
 	SESSION_MANY,
 	NATIVE,
 	NATIVE_MANY,

@@ -145,9 +145,10 @@ function markdown_ratio(what, of, to,	i, k, row) {
 	markdown_head(what, kernels, nr_kernels)
 	for (i = 1; i <= nr_rows; i++) {
 		row = rows[i]
-		if (name_of(row) != of || !((group_of(row), to) in row_known))
+		# "session", and "session, native program".
+		if (index(name_of(row) ",", of ",") != 1 || !((group_of(row), to) in row_known))
 			continue
-		printf "| %s |", group_of(row)
+		printf "| %s%s |", group_of(row), substr(name_of(row), length(of) + 1)
 		for (k = 1; k <= nr_kernels; k++)
 			printf " %s |", or_dash(ratio(kernels[k], row, to))
 		print ""
