@@ -28,7 +28,7 @@
 #define KTEST_SKIP 4
 
 /* struct ktest.flags */
-#define KTEST_LOG (1U << 0) /* "fsession:" lines in the kernel log are fine */
+#define KTEST_LOG   (1U << 0) /* "fsession:" lines in the kernel log are fine */
 #define KTEST_DEBUG (1U << 1) /* only on a kernel that can inject faults */
 
 struct ktest {

@@ -444,7 +444,7 @@ source_files() {
 			find . -name .git -prune -o ! -type d -printf '%P\0'
 		fi |
 			LC_ALL=C sort -zu |
-			grep -zvE '^(\.ci/|tests/(vm|run|harness-selftest|harness/.*|expect/.*)$)' |
+			grep -zvE '^(\.ci/|tests/(vm|run|harness-selftest|harness/.*|expect/.*|mutations/.*)$)' |
 			# Listed by git, but deleted in the working tree.
 			while IFS= read -rd '' file; do
 				[[ ! -e $file && ! -L $file ]] || printf '%s\0' "$file"
