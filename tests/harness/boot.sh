@@ -132,7 +132,8 @@ boot() {
 	done
 
 	# A virtiofsd serves one guest.
-	local attempt attempts=$((opt_share ? 1 : 3))
+	local attempt attempts=3
+	[[ ! $opt_share ]] || attempts=1
 	for ((attempt = 1; ; attempt++)); do
 		status=0
 		boot_once "${args[@]}" || status=$?
