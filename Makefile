@@ -12,6 +12,7 @@
 #				are built for it
 #	make bench		what a traced call costs, on stock kernels, in QEMU,
 #				and in cycles here; KERNELS="6.1 7.x" for some
+#	make fuzz		the ioctls, fuzzed in user space; FUZZ_SECONDS=60
 #	make check		what can be checked without running a kernel; the
 #				module, too, with KERNEL=
 #	make style		formatting and kernel coding style
@@ -47,6 +48,7 @@ include userlib/userlib.mk
 include tools/tools.mk
 include examples/examples.mk
 include tests/bench/bench.mk
+include tests/fuzz/fuzz.mk
 include tests/tests.mk
 
 all: $(all-targets)

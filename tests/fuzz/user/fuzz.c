@@ -1,0 +1,919 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ioctls, fuzzed in user space: module/ as it is, but for what runs in a traced
+ * call, in the world of world.h.
+ *
+ * An input is a list of operations. Most are ioctls, with sizes, pointers, numbers and
+ * file descriptors of which every kind of wrong one is a byte away from the right one.
+ * The others change the world: files come and go, functions are called, memory runs
+ * out, somebody else writes to the structure, a livepatch comes. Any operation can
+ * take place in the middle of the one before.
+ *
+ * What is looked at, beside what the sanitizers see: that an ioctl wrote where it may
+ * and nowhere else, changed no field that is the caller's, failed with an errno and a
+ * reason that uapi/linux/fsession.h has; and that in the end nothing is left.
+ */
+#include "kernel.h"
+#include "world.h"
+
+#include "fsession.h"
+
+#define POINTS	  32
+#define MAX_OPS	  200
+#define MAX_DEPTH 3
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Something happens in the middle of @depth ioctls, at the @point to come. */
+static unsigned int depth, point;
+
+/*
+ * The input. Behind its end there are zeroes.
+ */
+static const uint8_t *input, *input_end;
+
+static u8 byte(void)
+{
+	return input < input_end ? *input++ : 0;
+}
+
+static u32 word(void)
+{
+	u32 w = byte();
+
+	w |= byte() << 8;
+	w |= byte() << 16;
+	return w | (u32)byte() << 24;
+}
+
+/* Mostly @usual: 0 is the likeliest byte, and whatever is behind the end. */
+static u32 number(u32 usual)
+{
+	u8 b = byte();
+
+	switch (b % 8) {
+	case 1:
+		return usual + 1;
+	case 2:
+		return usual - 1;
+	case 3:
+		return b >> 3;
+	case 4:
+		return 1U << (b >> 3);
+	case 5:
+		return ~0U >> (b >> 3);
+	case 6:
+		return word();
+	default:
+		return usual;
+	}
+}
+
+/* Where @n bytes may lie. */
+static u64 place(size_t n, u64 usual)
+{
+	u8 b = byte();
+
+	switch (b % 16) {
+	case 1: /* the last byte that can be written */
+		return USER_BASE + USER_READ_ONLY * PAGE_SIZE - n;
+	case 2:
+		return USER_BASE + USER_READ_ONLY * PAGE_SIZE - n + 1 +
+		       (b >> 4);
+	case 3: /* the last one that can be read */
+		return USER_BASE + USER_HOLE * PAGE_SIZE - n;
+	case 4:
+		return USER_BASE + USER_HOLE * PAGE_SIZE - n + 1 + (b >> 4);
+	case 5:
+		return USER_BASE + USER_SIZE - n;
+	case 6:
+		return USER_BASE + USER_SIZE - n + 1 + (b >> 4);
+	case 7:
+		return USER_BASE + USER_READ_ONLY * PAGE_SIZE + 8 * (b >> 4);
+	case 8:
+		return USER_BASE + USER_HOLE * PAGE_SIZE;
+	case 9:
+		return b >> 4;
+	case 10:
+		return funcs[b >> 4].addr;
+	case 11:
+		return 0xffffffffffffffff << (b >> 4) * 4;
+	case 12:
+		return USER_BASE + word() % USER_SIZE;
+	case 13:
+		return usual + (b >> 4);
+	default:
+		return usual;
+	}
+}
+
+/*
+ * The calls of traced functions: each under the list that its site had when it came.
+ */
+#define MAX_INSIDE 16
+static struct fsession_list *inside[MAX_INSIDE];
+static unsigned int nr_inside;
+
+static void call_enter(void)
+{
+	const struct func *f = &funcs[byte() % nr_funcs];
+	struct fsession_site *site;
+
+	if (nr_inside == MAX_INSIDE || !f->ops || ftrace_off)
+		return;
+	site = fsession_site_find(
+		fsession_arch_body(fsession_arch_site(f->addr)));
+	if (!site || site->list == &fsession_no_list)
+		return;
+	inside[nr_inside] = (struct fsession_list *)site->list;
+	inside[nr_inside++]->flight[1].in++;
+}
+
+static void call_leave(void)
+{
+	if (nr_inside)
+		inside[--nr_inside]->flight[0].out++;
+}
+
+/*
+ * Ioctls
+ */
+union arg {
+	u32 size;
+	struct fsession_query query;
+	struct fsession_attach attach;
+	struct fsession_attach_multi multi;
+	struct fsession_info info;
+	struct fsession_drain drain;
+	u8 bytes[PAGE_SIZE + 64];
+};
+
+struct verb {
+	unsigned int cmd;
+	u32 first, size;
+	void (*fill)(union arg *arg);
+	void (*check)(long ret, const union arg *before,
+		      const union arg *after);
+	/* Where the results are. */
+	struct {
+		u32 at, size;
+	} out[3];
+};
+
+#define OUT(type, first, last)                               \
+	{                                                    \
+		offsetof(struct type, first),                \
+			offsetofend(struct type, last) -     \
+				offsetof(struct type, first) \
+	}
+
+static void fill_query(union arg *arg)
+{
+	arg->query.flags = number(0);
+	arg->query.live = byte();
+}
+
+static void check_query(long ret, const union arg *before,
+			const union arg *after)
+{
+	(void)before;
+	if (ret)
+		return;
+	kernel_assert(after->query.abi_version == FSESSION_ABI_VERSION);
+	kernel_assert(
+		memchr(after->query.version, 0, sizeof(after->query.version)));
+}
+
+static int some_fd(void)
+{
+	u8 b = byte();
+
+	if (b < 0xc0)
+		return b % 12;
+	if (b < 0xf0)
+		return b % FDS;
+	return b % 2 ? -1 : (int)word();
+}
+
+static void fill_attach(union arg *arg)
+{
+	arg->attach.prog_fd = some_fd();
+	arg->attach.flags = number(0);
+	arg->attach.reason = number(0);
+	arg->attach.attach_cookie = byte();
+}
+
+/* What the table of the header has. */
+static const struct {
+	int err;
+	enum fsession_reason reason;
+	bool multi; /* of FSESSION_IOC_ATTACH_MULTI only */
+} refusals[] = {
+	{ EINVAL, FSESSION_REASON_NONE, false },
+	{ E2BIG, FSESSION_REASON_NONE, false },
+	{ EFAULT, FSESSION_REASON_NONE, false },
+	{ EINTR, FSESSION_REASON_NONE, false },
+	{ ENOMEM, FSESSION_REASON_NONE, false },
+	{ EBADF, FSESSION_REASON_NONE, false },
+	{ EMFILE, FSESSION_REASON_NONE, false },
+	{ ENFILE, FSESSION_REASON_NONE, false },
+	{ EPROTOTYPE, FSESSION_REASON_PROG_TYPE, false },
+	{ EPROTONOSUPPORT, FSESSION_REASON_ATTACH_TYPE, false },
+	{ EALREADY, FSESSION_REASON_PROG_ATTACHED, false },
+	{ EOPNOTSUPP, FSESSION_REASON_PROG_TARGET, false },
+	{ EOPNOTSUPP, FSESSION_REASON_ARGS, false },
+	{ ENOENT, FSESSION_REASON_NO_SITE, false },
+	{ EACCES, FSESSION_REASON_DENIED, false },
+	{ EDEADLK, FSESSION_REASON_NORETURN, false },
+	{ ENOTUNIQ, FSESSION_REASON_AMBIGUOUS, false },
+	{ EBUSY, FSESSION_REASON_BUSY, false },
+	{ E2BIG, FSESSION_REASON_FULL, false },
+	{ ESTALE, FSESSION_REASON_MODULE_GOING, false },
+	{ ENODEV, FSESSION_REASON_FTRACE_OFF, false },
+	{ ENOSPC, FSESSION_REASON_KERNEL_LIMIT, false },
+	{ EINVAL, FSESSION_REASON_BTF_ID, true },
+	{ EINVAL, FSESSION_REASON_TWICE, true },
+	{ ESTALE, FSESSION_REASON_NAME, true },
+	{ EPROTO, FSESSION_REASON_CONTEXT, true },
+	{ EINVAL, FSESSION_REASON_SLEEPABLE, true },
+};
+
+static void check_refusal(long ret, u32 reason, bool multi)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(refusals); i++) {
+		if (refusals[i].err == -ret && refusals[i].reason == reason &&
+		    (multi || !refusals[i].multi))
+			return;
+	}
+	fprintf(stderr, "%s, reason %u\n", strerror(-ret), reason);
+	kernel_die(__FILE__, __LINE__, "refused for no reason");
+}
+
+static void check_attach(long ret, const union arg *before,
+			 const union arg *after)
+{
+	kernel_assert(ret < 0 || !before->attach.flags);
+	kernel_assert(ret < 0 || !before->attach.reason);
+	/* What was wrong with the call itself is left as it is. */
+	if (ret == -EINVAL && (before->attach.flags || before->attach.reason))
+		return;
+	if (ret < 0)
+		check_refusal(ret, after->attach.reason, false);
+	else
+		kernel_assert(!after->attach.reason);
+}
+
+static struct fsession_target_desc targets[256];
+
+/* Mostly that of @func. */
+static void fill_target(struct fsession_target_desc *d, unsigned int func)
+{
+	const struct func *f = &funcs[func % nr_funcs];
+	u8 b = byte();
+
+	*d = (struct fsession_target_desc){
+		.addr = f->addr,
+		.btf_id = f->btf_id,
+		.attach_cookie = b >> 6,
+	};
+	switch (b % 64) {
+	case 1:
+		d->addr += 1;
+		break;
+	case 2:
+		d->addr += 4;
+		break;
+	case 3:
+		d->btf_id++;
+		break;
+	case 4:
+		d->btf_id = number(0);
+		break;
+	case 5:
+		d->addr = (u64)word() << 32 | word();
+		break;
+	case 6:
+		d->btf_id = funcs[byte() % nr_funcs].btf_id;
+		break;
+	case 7:
+		d->status = number(1);
+		break;
+	case 8:
+		d->reason = number(1);
+		break;
+	case 9:
+		d->reserved = number(1);
+		break;
+	case 10:
+		d->attach_cookie = ~0ULL;
+		break;
+	case 11:
+		f = &funcs[byte() % nr_funcs];
+		d->addr = f->addr;
+		d->btf_id = f->btf_id;
+		break;
+	}
+}
+
+static void fill_multi(union arg *arg)
+{
+	u32 i, n, func;
+
+	arg->multi.prog_fd = some_fd();
+	arg->multi.flags = byte();
+	if (arg->multi.flags >= 0x80)
+		arg->multi.flags = number(0);
+	else
+		arg->multi.flags %= 4;
+	arg->multi.reason = number(0);
+	arg->multi.attached = number(0);
+	n = byte() % (nr_funcs + 1);
+	func = byte();
+	arg->multi.count = number(n);
+	for (i = 0; i < n; i++)
+		fill_target(&targets[i], func + i);
+	arg->multi.targets =
+		place(n * sizeof(targets[0]), USER_BASE + PAGE_SIZE);
+	user_put(arg->multi.targets, targets, n * sizeof(targets[0]));
+}
+
+static bool is_dry_run(const union arg *arg)
+{
+	return arg->multi.flags == FSESSION_MULTI_DRY_RUN;
+}
+
+static void check_multi(long ret, const union arg *before,
+			const union arg *after)
+{
+	const struct fsession_attach_multi *m = &before->multi;
+	bool skip = m->flags == FSESSION_MULTI_SKIP;
+	u32 i, good = 0;
+
+	if (m->flags > 2 || m->reason || m->attached || !m->targets ||
+	    !m->count) {
+		kernel_assert(ret == -EINVAL);
+		return;
+	}
+	if (m->count > FSESSION_MAX_TARGETS) {
+		kernel_assert(ret == -E2BIG && !after->multi.reason);
+		return;
+	}
+	/* A target that has what only results have. */
+	if (ret == -EINVAL && !after->multi.reason)
+		return;
+	if (ret < 0)
+		check_refusal(ret, after->multi.reason, true);
+	else
+		kernel_assert(!after->multi.reason);
+	if (ret < 0)
+		kernel_assert(!after->multi.attached);
+	/* The targets may not have been looked at. */
+	if (ret < 0 && !after->multi.reason)
+		return;
+	for (i = 0; i < m->count; i++) {
+		struct fsession_target_desc d;
+
+		if (!user_peek(m->targets + i * sizeof(d), &d, sizeof(d)))
+			return;
+		if (d.status)
+			check_refusal(d.status, d.reason, true);
+		else
+			good++;
+	}
+	if (ret < 0)
+		return;
+	kernel_assert(good == after->multi.attached);
+	kernel_assert(good || is_dry_run(before));
+	kernel_assert(good == m->count || skip || is_dry_run(before));
+}
+
+/* An id that there is, perhaps: of the session of one of the files. */
+static u32 some_id(void)
+{
+	struct file *file = file_get(byte() % FDS);
+	u32 id = 0;
+
+	if (file && file_kind(file) == FILE_SESSION)
+		id = ((struct fsession_session *)file->private_data)->id;
+	if (file)
+		file_put(file);
+	return number(id);
+}
+
+static void fill_info(union arg *arg)
+{
+	u8 b = byte();
+
+	arg->info.flags = number(0);
+	arg->info.id = b & 1 ? 0 : some_id();
+	if (b & 2)
+		arg->info.flags |= FSESSION_INFO_NEXT;
+	if (b & 4) {
+		arg->info.name_len = number(64);
+		arg->info.name =
+			place(arg->info.name_len % PAGE_SIZE, USER_BASE + 1024);
+	}
+	if (b & 8) {
+		arg->info.target_count = number(16);
+		arg->info.targets = place(arg->info.target_count % 128 * 32,
+					  USER_BASE + PAGE_SIZE);
+	}
+	if (b & 16)
+		arg->info.reserved = number(1);
+	if (b & 32)
+		arg->info.reserved2 = number(1);
+	if (b & 64)
+		arg->info.calls = word();
+}
+
+static void check_info(long ret, const union arg *before,
+		       const union arg *after)
+{
+	const struct fsession_info *i = &after->info;
+
+	kernel_assert(ret == 0 || ret == -EINVAL || ret == -ENOENT ||
+		      ret == -ENOSPC || ret == -EFAULT || ret == -EINTR ||
+		      ret == -ENOMEM);
+	if (before->info.reserved || before->info.reserved2)
+		kernel_assert(ret == -EINVAL);
+	if (ret && ret != -ENOSPC)
+		return;
+	kernel_assert(i->state == FSESSION_STATE_LIVE ||
+		      i->state == FSESSION_STATE_DRAINING);
+	kernel_assert(i->calls == i->entries + i->misses);
+	kernel_assert(i->entries ==
+		      i->exits + i->inside + i->dropped + i->abandoned);
+	kernel_assert(i->sites && i->sites <= nr_funcs);
+	kernel_assert(!i->target_addr == !(kernel.caps >> CAP_SYSLOG & 1));
+	if (!ret && before->info.name_len)
+		kernel_assert(i->name_len <= before->info.name_len);
+}
+
+static void fill_drain(union arg *arg)
+{
+	arg->drain.flags = number(0);
+	arg->drain.timeout_ms = number(100);
+	arg->drain.draining = byte();
+}
+
+static void check_drain(long ret, const union arg *before,
+			const union arg *after)
+{
+	kernel_assert(ret == 0 || ret == -EINVAL || ret == -ETIMEDOUT ||
+		      ret == -EFAULT || ret == -EINTR);
+	kernel_assert(!before->drain.flags || ret == -EINVAL);
+	if (!before->drain.flags && (!ret || ret == -ETIMEDOUT))
+		kernel_assert(!after->drain.draining == !ret);
+}
+
+#define VERB(_cmd, _name, _type, _last)                           \
+	.cmd = (_cmd), .first = offsetofend(struct _type, _last), \
+	.size = sizeof(struct _type), .fill = fill_##_name,       \
+	.check = check_##_name
+
+static const struct verb verbs[] = {
+	{ VERB(FSESSION_IOC_QUERY, query, fsession_query, version),
+	  .out = { OUT(fsession_query, abi_version, version) } },
+	{ VERB(FSESSION_IOC_ATTACH, attach, fsession_attach, attach_cookie),
+	  .out = { OUT(fsession_attach, reason, reason) } },
+	{ VERB(FSESSION_IOC_ATTACH_MULTI, multi, fsession_attach_multi,
+	       attached),
+	  .out = { OUT(fsession_attach_multi, reason, reason),
+		   OUT(fsession_attach_multi, attached, attached) } },
+	{ VERB(FSESSION_IOC_INFO, info, fsession_info, reserved),
+	  .out = { OUT(fsession_info, id, abandoned),
+		   OUT(fsession_info, name_len, name_len),
+		   OUT(fsession_info, target_count, target_count) } },
+	{ VERB(FSESSION_IOC_DRAIN, drain, fsession_drain, draining),
+	  .out = { OUT(fsession_drain, draining, draining) } },
+};
+
+static bool within(u64 addr, u64 n, u64 from, u64 size)
+{
+	return addr >= from && n <= size && addr - from <= size - n;
+}
+
+/* May the kernel write there? @seen is what it was told. */
+static bool may_write(const struct verb *v, const union arg *seen, u64 addr,
+		      u64 n)
+{
+	const size_t desc = sizeof(struct fsession_target_desc);
+	const size_t status = offsetof(struct fsession_target_desc, status);
+
+	if (within(addr, n, call->arg, min(call->usize, call->ksize)))
+		return true;
+	if (v->cmd == FSESSION_IOC_ATTACH_MULTI &&
+	    within(addr, n, seen->multi.targets, seen->multi.count * desc))
+		return within((addr - seen->multi.targets) % desc, n, status,
+			      8);
+	if (v->cmd != FSESSION_IOC_INFO)
+		return false;
+	return within(addr, n, seen->info.name, seen->info.name_len) ||
+	       within(addr, n, seen->info.targets,
+		      seen->info.target_count * desc);
+}
+
+/* Do the pointers in @seen lead away from the structure itself? */
+static bool separate(const struct verb *v, const union arg *seen)
+{
+	u64 from = call->arg, to = from + call->usize, at, n;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		if (v->cmd == FSESSION_IOC_ATTACH_MULTI) {
+			at = seen->multi.targets;
+			n = seen->multi.count * 32ULL;
+		} else if (v->cmd == FSESSION_IOC_INFO && i) {
+			at = seen->info.targets;
+			n = seen->info.target_count * 32ULL;
+		} else if (v->cmd == FSESSION_IOC_INFO) {
+			at = seen->info.name;
+			n = seen->info.name_len;
+		} else {
+			return true;
+		}
+		if (n && at < to && at + n > from)
+			return false;
+	}
+	return true;
+}
+
+static bool is_out(const struct verb *v, u32 at)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(v->out); i++) {
+		if (within(at, 1, v->out[i].at, v->out[i].size))
+			return true;
+	}
+	return false;
+}
+
+static void check_call(const struct verb *v, const struct file *file, long ret)
+{
+	union arg seen = {}, after = {};
+	u32 i, size = min(call->usize, call->ksize);
+
+	if (!v || !call->got) {
+		kernel_assert(ret < 0 && !call->writes);
+		return;
+	}
+	kernel_assert(call->ksize == v->size && size >= v->first);
+	memcpy(&seen, call->seen, call->ksize);
+	for (i = 0; i < call->writes; i++)
+		kernel_assert(may_write(v, &seen, call->write[i].addr,
+					call->write[i].n));
+	if (!separate(v, &seen))
+		return;
+	/* Whatever has become of it since. */
+	if (call->writes && call->write[call->writes - 1].addr == call->arg &&
+	    call->write[call->writes - 1].n >= sizeof(u32))
+		kernel_assert(call->wrote == call->usize);
+	if (call->shared)
+		return;
+	/* What it could not write it could not tell. */
+	if (call->faulted) {
+		kernel_assert(
+			ret == -EFAULT ||
+			(ret >= 0 && (v->cmd == FSESSION_IOC_ATTACH ||
+				      v->cmd == FSESSION_IOC_ATTACH_MULTI)) ||
+			(ret == -ENOSPC && v->cmd == FSESSION_IOC_INFO));
+		return;
+	}
+	kernel_assert(user_peek(call->arg, &after, size));
+	/* The part that the caller does not know. */
+	memcpy(after.bytes + size, call->seen + size, call->ksize - size);
+	for (i = sizeof(u32); i < size; i++)
+		kernel_assert(is_out(v, i) || after.bytes[i] == seen.bytes[i]);
+	if (file_kind(file) == FILE_SESSION && !ret)
+		kernel_assert(!seen.info.id && !seen.info.flags);
+	if (size == call->ksize)
+		v->check(ret, &seen, &after);
+}
+
+static u32 some_size(const struct verb *v)
+{
+	u8 b = byte();
+
+	switch (b % 16) {
+	case 1:
+		return v->first;
+	case 2:
+		return v->size + (b >> 4);
+	case 3:
+		return v->first - (b >> 4);
+	case 4:
+		return v->first + (b >> 4);
+	case 5:
+		return PAGE_SIZE;
+	case 6:
+		return PAGE_SIZE + 1;
+	case 7:
+		return number(v->size);
+	default:
+		return v->size;
+	}
+}
+
+/* Nothing happens meanwhile. */
+static u32 count_live(void)
+{
+	unsigned int was = point;
+	u32 live, draining;
+
+	point = 0;
+	fsession_session_count(&live, &draining);
+	point = was;
+	return live;
+}
+
+/* @v is NULL if that is no ioctl of ours. */
+static long issue(struct file *file, unsigned int cmd, const struct verb *v,
+		  u64 arg)
+{
+	static struct call calls[MAX_DEPTH + 1];
+	struct call *outer = call;
+	bool attaches;
+	u32 before;
+	long ret;
+
+	calls[depth] = (struct call){ .outer = outer, .cmd = cmd, .arg = arg };
+	before = count_live();
+	call = &calls[depth];
+	ret = file->fops->unlocked_ioctl(file, cmd, arg);
+	kernel_assert(!kernel.mutexes && !kernel.rcu);
+	check_call(v, file, ret);
+	attaches = ret >= 0 && (cmd == FSESSION_IOC_ATTACH ||
+				(cmd == FSESSION_IOC_ATTACH_MULTI &&
+				 !is_dry_run((union arg *)call->seen)));
+	if (!call->shared)
+		kernel_assert(count_live() == before + attaches);
+	if (!call->shared && attaches)
+		kernel_assert(fd_is_session(ret));
+	call = outer;
+	if (!depth)
+		kernel_assert(!fd_reserved());
+	return ret;
+}
+
+static void do_ioctl(void)
+{
+	static union arg args[MAX_DEPTH + 1];
+	union arg *arg = &args[depth];
+	u8 fd = byte(), which = byte();
+	const struct verb *v = &verbs[which % 8 % ARRAY_SIZE(verbs)];
+	u32 size, cmd = v->cmd;
+	struct file *file;
+	u64 at;
+
+	memset(arg, 0, sizeof(*arg));
+	v->fill(arg);
+	size = some_size(v);
+	arg->size = size;
+	if (which >= 0xf0) {
+		cmd = which == 0xf0 ? word()
+				    : (u32)_IO(FSESSION_IOC_MAGIC, byte());
+		for (v = verbs; v < verbs + ARRAY_SIZE(verbs) && v->cmd != cmd;)
+			v++;
+		if (v == verbs + ARRAY_SIZE(verbs))
+			v = NULL;
+	}
+	/* Behind what anybody knows there is something. */
+	if (which & 8 && size <= PAGE_SIZE && size > sizeof(arg->info))
+		arg->bytes[size - 1 - byte() % (size - sizeof(arg->info))] = 1;
+	at = place(min(size, PAGE_SIZE), USER_BASE);
+	user_put(at, arg, min((size_t)size, sizeof(*arg)));
+	file = file_get(fd >= 0x80 ? fd % FDS : 0);
+	if (!file)
+		return;
+	if (file->fops)
+		issue(file, cmd, v, at);
+	file_put(file);
+}
+
+/* More sessions on one function than there may be. */
+static void do_crowd(void)
+{
+	unsigned int func = byte() % nr_funcs, n = byte() % 40;
+	struct fsession_attach arg = { .size = sizeof(arg) };
+	struct file *file = file_get(0);
+
+	if (!file || file_kind(file) != FILE_DEVICE)
+		n = 0;
+	while (n--) {
+		arg.prog_fd = fd_open(FILE_PROG, prog_new(func, 0), 0);
+		user_put(USER_BASE, &arg, sizeof(arg));
+		issue(file, FSESSION_IOC_ATTACH, &verbs[1], USER_BASE);
+		fd_close(arg.prog_fd);
+	}
+	if (file)
+		file_put(file);
+}
+
+/*
+ * Everything else
+ */
+
+static void do_open(void)
+{
+	u8 what = byte(), flags = byte();
+
+	if (what >= 0xf0)
+		fd_open(FILE_OTHER, NULL, flags & FD_O_PATH);
+	else if (what >= 0xe0)
+		fd_open(FILE_DEVICE, NULL, flags & FD_O_PATH);
+	else
+		fd_open(FILE_PROG,
+			prog_new(what, what >= 0xc0 ? PROG_TWIN : flags),
+			what >= 0xd0 ? FD_O_PATH : 0);
+}
+
+static void do_fdinfo(void)
+{
+	struct file *file = file_get(byte() % FDS);
+
+	if (!file)
+		return;
+	fdinfo(file);
+	file_put(file);
+}
+
+/* In the caller's context, whoever it interrupts. */
+static void in_the_world(unsigned int op)
+{
+	struct func *f;
+	u8 b;
+
+	switch (op) {
+	case 0:
+		do_open();
+		break;
+	case 1:
+		fd_close(byte() % FDS);
+		break;
+	case 2:
+		b = byte();
+		fd_dup(b % FDS, byte() % FDS);
+		break;
+	case 3:
+		kernel_work();
+		break;
+	case 4:
+		call_enter();
+		break;
+	case 5:
+		call_leave();
+		break;
+	case 6:
+		b = byte();
+		fault_set(b & 0x80 ? 1U << FAULT_MEMORY : b, 1 + byte() % 64);
+		break;
+	case 7:
+		b = byte();
+		user_flip(1 + b % 16, USER_BASE + word() % USER_SIZE, word());
+		break;
+	case 8:
+		b = byte();
+		kernel.caps = (u64)(b & 1) << CAP_SYS_ADMIN |
+			      (u64)(b >> 1 & 1) << CAP_BPF |
+			      (u64)(b >> 2 & 1) << CAP_PERFMON |
+			      (u64)(b >> 3 & 1) << CAP_SYSLOG;
+		break;
+	case 9:
+		b = byte();
+		func_ipmodify(&funcs[b % nr_funcs], b & 0x80);
+		break;
+	case 10:
+		f = &funcs[byte() % nr_funcs];
+		f->busy = !f->ops && !f->busy;
+		break;
+	case 11:
+		if (!target_module.refs)
+			target_module.state = byte() & 3;
+		break;
+	case 12:
+		ftrace_off = byte() & 1;
+		break;
+	case 13:
+		do_fdinfo();
+		break;
+	case 14:
+		do_crowd();
+		break;
+	}
+}
+
+static void do_op(void)
+{
+	struct call *caller = call;
+	u8 op = byte();
+
+	if (op < 0x80)
+		do_ioctl();
+	else if (op < 0x90)
+		point = 1 + byte() % POINTS;
+	else
+		in_the_world(op % 15);
+	call = caller;
+}
+
+void fuzz_point(void)
+{
+	struct call *c;
+
+	if (!point || --point || depth == MAX_DEPTH)
+		return;
+	for (c = call; c; c = c->outer)
+		c->shared = true;
+	depth++;
+	do_op();
+	depth--;
+}
+
+static void settle(void)
+{
+	unsigned int i;
+
+	point = 0;
+	fault_set(0, 0);
+	user_flip(0, 0, 0);
+	ftrace_off = false;
+	while (nr_inside)
+		call_leave();
+	for (i = 0; i < nr_funcs; i++)
+		func_ipmodify(&funcs[i], false);
+	for (i = 0; i < FDS; i++)
+		fd_close(i);
+	for (i = 0; kernel_work(); i++)
+		kernel_assert(i < 100);
+	kernel_assert(!fsession_session_any());
+	kernel_assert(fsession_direct_room() == FSESSION_MAX_DIRECT);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc, (void)argv;
+	world_init();
+	fsession_target_init();
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	unsigned int i;
+
+	input = data;
+	input_end = data + size;
+	memset(user, 0, sizeof(user));
+	world_reset();
+	kernel.caps = 1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SYSLOG;
+	kernel_assert(!fsession_site_init() && !fsession_session_init() &&
+		      !fsession_dev_init());
+	/* What most inputs begin with. */
+	fd_open(FILE_DEVICE, NULL, 0);
+	fd_open(FILE_PROG, prog_new(0, 0), 0);
+	fd_open(FILE_PROG, prog_new(0, PROG_TYPED), 0);
+	fd_open(FILE_PROG, prog_new(15, PROG_SLEEPABLE), 0);
+	fd_open(FILE_PROG, prog_new(25, 0), 0);
+	fd_open(FILE_OTHER, NULL, 0);
+
+	for (i = 0; input < input_end && i < MAX_OPS; i++)
+		do_op();
+
+	settle();
+	fsession_dev_exit();
+	fsession_session_exit();
+	fsession_site_exit();
+	fsession_target_exit();
+	memset(fsession_layouts, 0, sizeof(fsession_layouts));
+	world_check_gone();
+	kernel_check_gone();
+	return 0;
+}
+
+#ifdef FUZZ_REPLAY
+/* Without libFuzzer: the inputs are files. */
+int main(int argc, char **argv)
+{
+	static uint8_t data[65536];
+	int i;
+
+	LLVMFuzzerInitialize(&argc, &argv);
+	for (i = 1; i < argc; i++) {
+		FILE *f = fopen(argv[i], "r");
+		size_t n = f ? fread(data, 1, sizeof(data), f) : 0;
+
+		if (!f) {
+			perror(argv[i]);
+			return 1;
+		}
+		fclose(f);
+		LLVMFuzzerTestOneInput(data, n);
+	}
+	printf("fuzz: %d inputs, nothing wrong\n", argc - 1);
+	return 0;
+}
+#endif
