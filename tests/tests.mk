@@ -12,7 +12,7 @@ tests-cflags := $(user-cflags) -Itests
 tests-bpf := $(patsubst tests/%.bpf.c,$(B)/tests/%.bpf.o,\
 	$(sort $(wildcard tests/progs/*.bpf.c)))
 tests-objs := $(patsubst %.c,$(B)/%.o,tests/ktest.c tests/session.c \
-	tests/functions.c tests/workload.c \
+	tests/functions.c tests/workload.c tests/fuzz/guest.c \
 	$(sort $(wildcard tests/cases/*.c)))
 tests-bins := $(addprefix $(B)/tests/,run-cases guard tm native)
 tests-scripts := $(sort $(wildcard tests/cases/*.sh))
@@ -48,10 +48,14 @@ tests-kmod-src := $(wildcard tests/kmod/*)
 tests-kdir = /lib/modules/$(KERNEL)/build
 tests-kmod = $(B)/tests/kmod-$(KERNEL)
 tests-estranged = $(B)/tests/estranged-$(KERNEL)
+tests-kcov = $(B)/tests/kcov-$(KERNEL)
+# Only a kernel that can tell what was run through has a use for it.
+tests-kcov-ko = $(shell grep -qsx CONFIG_KCOV=y \
+	$(tests-kdir)/include/config/auto.conf && echo $(tests-kcov)/fsession.ko)
 
 .PHONY: tests-kmod
 tests-kmod: $(if $(KERNEL),$(tests-kmod)/fsession_testmod.btf \
-	$(tests-estranged)/fsession.ko)
+	$(tests-estranged)/fsession.ko $(tests-kcov-ko))
 	$(if $(KERNEL),,$(error tests-kmod needs KERNEL=, the target's release))
 
 $(B)/btfgen: tools/btfgen/btfgen.c | $(B)/.libbpf
@@ -81,6 +85,20 @@ $(tests-estranged)/fsession.ko: $(shell find $(dkms-files) -type f)
 	$(Q)$(MAKE) -C $(tests-kdir) M=$(abspath $(tests-estranged)) \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 	$(Q)strip -g $@
+
+# The module as it is, and it tells what it runs through: but for what runs in a
+# traced call.
+$(tests-kcov)/fsession.ko: $(shell find $(dkms-files) -type f)
+	$(Q)rm -rf $(tests-kcov)
+	$(Q)mkdir -p $(tests-kcov)
+	$(Q)cp -a --parents $(dkms-files) $(tests-kcov)
+	$(Q)printf 'KCOV_INSTRUMENT_%s.o := n\n' module/run module/kfunc \
+		module/abandon module/selftest >>$(tests-kcov)/Kbuild
+	$(Q)$(MAKE) -C $(tests-kdir) M=$(abspath $(tests-kcov)) \
+		CONFIG_DEBUG_INFO_BTF_MODULES= KCOV_INSTRUMENT=y modules
+	$(Q)nm $(tests-kcov)/module/dev.o | grep -q __sanitizer_cov_trace_pc
+	$(Q)! nm $(tests-kcov)/module/run.o | grep __sanitizer_cov_trace_pc
+	$(Q)strip -g $@
 endif
 
 .PHONY: check-claims
@@ -105,6 +123,8 @@ install-tests: tests $(if $(KERNEL),tests-kmod check-module)
 ifneq ($(KERNEL),)
 	$(Q)install -m 644 $(tests-estranged)/fsession.ko \
 		$(DESTDIR)$(tests-dir)/fsession_estranged.ko
+	$(Q)[ -z "$(tests-kcov-ko)" ] || install -m 644 $(tests-kcov-ko) \
+		$(DESTDIR)$(tests-dir)/fsession_kcov.ko
 	$(Q)install -D -m 644 $(tests-kmod)/fsession_testmod.ko \
 		$(DESTDIR)/lib/modules/$(KERNEL)/updates/fsession_testmod.ko
 	$(Q)install -m 644 $(tests-kmod)/fsession_testlp.ko \
