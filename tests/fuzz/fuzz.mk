@@ -6,7 +6,8 @@
 #	make check-fuzz			those that are kept, once each; any compiler
 #
 # What is found is kept in build/tests/fuzz/corpus; `make fuzz-merge` takes of it into
-# tests/fuzz/corpus what adds coverage, and drops what no longer does.
+# tests/fuzz/corpus what adds coverage, and drops what no longer does. What has found a
+# mistake goes to tests/fuzz/found.
 
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang
@@ -70,6 +71,6 @@ fuzz-merge: $(fuzz-out)/ioctls
 # what the world counts by itself.
 check-targets += check-fuzz
 check-fuzz: $(fuzz-out)/replay/ioctls
-	$(Q)ASAN_OPTIONS=detect_leaks=0 $< $(fuzz-corpus)/*
+	$(Q)ASAN_OPTIONS=detect_leaks=0 $< tests/fuzz/found/* $(fuzz-corpus)/*
 
 -include $(fuzz-objs:.o=.d) $(fuzz-replay-objs:.o=.d)

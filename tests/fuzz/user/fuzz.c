@@ -828,6 +828,8 @@ void fuzz_point(void)
 		return;
 	for (c = call; c; c = c->outer)
 		c->shared = true;
+	for (c = kernel.waiting; c; c = c->outer)
+		c->shared = true;
 	depth++;
 	do_op();
 	depth--;

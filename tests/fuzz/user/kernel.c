@@ -145,9 +145,11 @@ bool kernel_work(void)
 		return false;
 	work->pending = false;
 	kernel.working = true;
+	kernel.waiting = caller;
 	call = NULL;
 	work->work.fn(&work->work);
 	call = caller;
+	kernel.waiting = NULL;
 	kernel.working = false;
 	return true;
 }

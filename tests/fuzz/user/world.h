@@ -66,7 +66,8 @@ void fuzz_point(void);
 struct kernel_state {
 	unsigned int mutexes;
 	unsigned int rcu;
-	bool working; /* does what is queued */
+	bool working;	      /* does what is queued */
+	struct call *waiting; /* for that */
 	unsigned int allocated;
 	unsigned int pids;
 	u64 caps;
