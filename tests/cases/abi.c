@@ -631,6 +631,31 @@ CASE(abi_attach_with_bpf_and_perfmon, "an attach with just the two works")
 	ktest_join(ktest_fork(attach_unprivileged, NULL));
 }
 
+static void attach_without_a_file(void *unused)
+{
+	(void)unused;
+	keep_caps(CAP(CAP_BPF) | CAP(CAP_PERFMON));
+	prepare(&verbs[2], verbs[2].size);
+	expect(&verbs[2], ENFILE);
+	CHECK_EQ(arg.multi.attached, 0);
+	CHECK_EQ(arg.multi.reason, 0);
+}
+
+CASE(abi_no_file_left, "no file is left for a session: it is on no function")
+{
+	char old[32];
+
+	REQUIRE(read_file("/proc/sys/fs/file-max", old, sizeof(old)));
+	setup();
+	device();
+	/* Of which those with CAP_SYS_ADMIN take no notice. */
+	REQUIRE(write_file("/proc/sys/fs/file-max", "0"));
+	ktest_join(ktest_fork(attach_without_a_file, NULL));
+	write_file("/proc/sys/fs/file-max", old);
+	drain();
+	CHECK_EQ(query().live, 0);
+}
+
 static void root_of_another_namespace(void *unused)
 {
 	const struct verb *v;
