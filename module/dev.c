@@ -254,6 +254,7 @@ static long op_attach_multi(struct file *file, void *arg)
 	struct fsession_attach_multi *user = arg;
 	struct fsession_attachment *a;
 	struct fsession_session *s;
+	long ret;
 	int fd;
 
 	if (!multi_flags_valid(user->flags) || user->reason ||
@@ -268,7 +269,11 @@ static long op_attach_multi(struct file *file, void *arg)
 	s = a ? attach_multi(user, a, &reason) : ERR_PTR(-ENOMEM);
 	fsession_attachment_free(a);
 	user->reason = reason;
-	return install(fd, s);
+	ret = install(fd, s);
+	/* There may be no file for the session; then it is on nothing. */
+	if (ret < 0)
+		user->attached = 0;
+	return ret;
 }
 
 /*
