@@ -423,9 +423,9 @@ static void fill_multi(struct worker *w, struct fsession_attach_multi *m)
 	m->attached = number(w, 0);
 	m->count = number(w, n);
 	/* Megabytes take their time. */
-	if (m->count > 65536 && m->count <= FSESSION_MAX_TARGETS &&
+	if (m->count > 512 && m->count <= FSESSION_MAX_TARGETS &&
 	    !chance(w, 64))
-		m->count %= 4096;
+		m->count %= 256;
 	for (i = 0; i < n; i++)
 		fill_target(w, &d[i],
 			    n <= nr_resident ? (first + i) % nr_resident
