@@ -103,12 +103,8 @@
 .endif
 .endm
 
-/* What f's caller has in them. */
-.macro RESTORE_KEPT nr
-.ifc \nr, any
-	movq	AT(FSESSION_FRAME_R12), %r12
-.endif
-	movq	AT(FSESSION_FRAME_RBX), %rbx
+.macro FRAME_TO_RSP
+	leaq	AT(0), %rsp
 .endm
 
 /* All but r9, which comes last. */
@@ -121,7 +117,7 @@
 .endm
 
 /*
- * @insn, of five bytes or more; or a jump to @to, where f may be called by a branch:
+ * @insn, of five bytes or more; or a jump to @to, where f may be entered by a branch:
  * with IBT it may not, and a retpoline is no better than a return.
  */
 .macro INSN_OR_JUMP insn, to
@@ -129,7 +125,30 @@
 		"\insn", X86_FEATURE_IBT
 .endm
 
+/*
+ * Where f is entered by a branch, first of all a return to nobody: see below. In the
+ * place of @insn, which it does as well.
+ */
+.macro BALANCE name, insn
+.Lbalance_\name:
+	UNWIND_HINT_SAVE
+	leaq	.Lbalanced_\name(%rip), %r11
+	pushq	%r11
+	UNWIND_HINT_FUNC
+	RET
+.Lbalanced_\name:
+	UNWIND_HINT_RESTORE
+	ANNOTATE_NOENDBR
+	\insn
+	jmp	.Lbalance_done_\name
+.endm
+
 #ifdef FSESSION_SOLO_STUB
+
+/* Of the frame's place, see arch.h. */
+.macro STACK_IS_LOW
+	testl	$FSESSION_STACK_BITS, %esp
+.endm
 
 #ifdef HAVE_PCPU_HOT
 #define CURRENT		PER_CPU_VAR(pcpu_hot + FSESSION_HOT_CURRENT)
@@ -187,7 +206,8 @@
  * that it does not run.
  */
 .macro SOLO_ENTRY name, nr
-	testl	$FSESSION_STACK_BITS, %esp
+	INSN_OR_JUMP "STACK_IS_LOW", .Lbalance_\name
+.Lbalance_done_\name:
 	jz	.Llow_\name
 .Lroom_\name:
 	testl	$FSESSION_RCU_WATCHING, PER_CPU_VAR(context_tracking + FSESSION_CT_STATE)
@@ -351,6 +371,7 @@
  * again. objtool takes the call for a jump: f's return is known to us only.
  */
 .macro CALL_BODY name, nr, half
+	UNWIND_HINT_SAVE
 	RESTORE_ARGS \nr
 	ACCOUNT_SITE_AND_BODY
 .ifc \nr, 5
@@ -358,33 +379,27 @@
 .else
 	INSN_OR_JUMP __stringify({disp32} movq WORD(5), %r9), .Lbranch_\half\()_\name
 .endif
-	UNWIND_HINT_SAVE
 	ANNOTATE_INTRA_FUNCTION_CALL
 	call	.Lbody_\name
 	UNWIND_HINT_RESTORE
 .Lback_\half\()_\name:
 .endm
 
-/* The same by a branch, and then a return to nobody: see below. */
+/* The same by a branch. */
 .macro BRANCH_TO_BODY name, nr, half
 .Lbranch_\half\()_\name:
 	RESTORE_WORD %r9, 5, \nr
 	movq	AT(FSESSION_FRAME_BODY), %r11
 	CALL_NOSPEC r11
-	UNWIND_HINT_SAVE
-	leaq	.Lbalanced_\half\()_\name(%rip), %r11
-	pushq	%r11
-	UNWIND_HINT_FUNC
-	RET
-.Lbalanced_\half\()_\name:
-	UNWIND_HINT_RESTORE
-	ANNOTATE_NOENDBR
 	jmp	.Lback_\half\()_\name
 .endm
 
 /* Back to the caller of f. */
 .macro RETURN nr
-	RESTORE_KEPT \nr
+.ifc \nr, any
+	movq	AT(FSESSION_FRAME_R12), %r12
+.endif
+	movq	AT(FSESSION_FRAME_RBX), %rbx
 	leave
 	/* Drop body: f is done with it. */
 	addq	$8, %rsp
@@ -418,7 +433,9 @@
  * kernel's own trampolines before 6.19 make it, would cost each of these a miss.
  * Elsewhere it is an indirect call, through the kernel's thunk if a mitigation wants
  * that. Then f's return is right, and one miss is spent, on a return to the next
- * instruction, to be rid of what the call at the site has left in the predictor.
+ * instruction, to be rid of what the call at the site has left in the predictor. It
+ * comes first, when there is nothing yet that would have to be fetched again, and
+ * after it the call at the site was a jump, as far as the predictor knows.
  *
  * Unwinding: rbp holds our frame from the third instruction on, and ORC data
  * follows from it, except where the hints say that the stack is as in a
@@ -439,10 +456,14 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	RETURN \nr
 	SOLO_OUT_OF_LINE \name
 	BRANCH_TO_BODY \name, \nr, solo
-#endif
+	BALANCE \name, STACK_IS_LOW
 
 .Lslow_\name:
-	leaq	AT(0), %rsp
+	FRAME_TO_RSP
+#else
+	INSN_OR_JUMP "FRAME_TO_RSP", .Lbalance_\name
+.Lbalance_done_\name:
+#endif
 	movq	%rsp, %rdi
 	xorl	%edx, %edx
 .Lenter_\name:
@@ -479,12 +500,26 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	/* Negative: no session here. Go on into f as if never called. */
 	RESTORE_ARGS \nr
 	RESTORE_WORD %r9, 5, \nr
-	RESTORE_KEPT \nr
+.ifc \nr, any
+	movq	AT(FSESSION_FRAME_R12), %r12
+.endif
+	INSN_OR_JUMP __stringify({disp32} movq AT(FSESSION_FRAME_RBX), %rbx), \
+		.Lpass_branch_\name
 	leave
 	ACCOUNT_SITE
 	RET
 
+.Lpass_branch_\name:
+	movq	AT(FSESSION_FRAME_RBX), %rbx
+	leave
+	popq	%r11
+	UNWIND_HINT_FUNC
+	JMP_NOSPEC r11
+
 	BRANCH_TO_BODY \name, \nr, c
+#ifndef FSESSION_SOLO_STUB
+	BALANCE \name, FRAME_TO_RSP
+#endif
 
 .Lbody_\name:
 	UNWIND_HINT_FUNC

@@ -75,8 +75,7 @@ struct fsession_site {
 	void *reg;
 	u32 key;
 	u16 layout;
-	u8 nr;
-	u8 offset;
+	u16 meta;
 };
 
 #define SLOTS 64
@@ -103,7 +102,7 @@ SAME(FSESSION_TABLE_SLOT, fsession_table, slot);
 SAME(FSESSION_SITE_LIST, fsession_site, list);
 SAME(FSESSION_SITE_FUNC, fsession_site, func);
 SAME(FSESSION_SITE_KEY, fsession_site, key);
-SAME(FSESSION_SITE_NR, fsession_site, nr);
+SAME(FSESSION_SITE_META, fsession_site, meta);
 SAME(FSESSION_LIST_ACTIVE, fsession_list, active);
 SAME(FSESSION_LIST_FLIGHT, fsession_list, flight);
 SAME(FSESSION_LIST_GUARD, fsession_list, guard);
@@ -191,9 +190,9 @@ static struct fsession_list two = {
 	.session = { &sessions[0], &sessions[1] },
 };
 static struct fsession_site sites[] = {
-	{ .list = &solo, .nr = 1 },
-	{ .list = &two, .nr = 1 },
-	{ .list = &solo_ibt, .nr = 1 },
+	{ .list = &solo, .meta = 1 },
+	{ .list = &two, .meta = 1 },
+	{ .list = &solo_ibt, .meta = 1 },
 };
 
 void fsession_resched(void)
@@ -264,9 +263,9 @@ long fsession_enter(struct fsession_frame *frame, void *extra,
 	set_guard(frame, list, FSESSION_C_ENTRY);
 	ctx = (u64 *)((char *)frame + list->ctx);
 	ctx[-2] = site->func;
-	ctx[-1] = site->nr;
-	frame->ret[0] = ctx[site->nr];
-	ctx[site->nr] = 0;
+	ctx[-1] = site->meta;
+	frame->ret[0] = ctx[site->meta];
+	ctx[site->meta] = 0;
 	frame->run.saved_run_ctx = CURRENT->bpf_ctx;
 	CURRENT->bpf_ctx = &frame->run;
 	for (i = 0; i < list->n; i++) {
@@ -283,7 +282,7 @@ long fsession_enter(struct fsession_frame *frame, void *extra,
 	CURRENT->bpf_ctx = frame->run.saved_run_ctx;
 	if (!--MEMBER(u32, preempt_count))
 		fsession_resched();
-	ctx[site->nr] = frame->ret[0];
+	ctx[site->meta] = frame->ret[0];
 	return 0;
 }
 

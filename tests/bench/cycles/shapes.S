@@ -99,14 +99,14 @@ chains_\name:
 /* What the predictor sees of the stub: without IBT, and with it. */
 	.balign	16
 bare_stub:
-	pushq	%rbp
-	movq	%rsp, %rbp
-	movq	8(%rbp), %r11
-	call	*%r11
 	leaq	.Lbalanced_bare(%rip), %r11
 	pushq	%r11
 	ret
 .Lbalanced_bare:
+	pushq	%rbp
+	movq	%rsp, %rbp
+	movq	8(%rbp), %r11
+	call	*%r11
 	leave
 	addq	$8, %rsp
 	ret
