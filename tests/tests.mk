@@ -118,7 +118,7 @@ install-tests: tests $(if $(KERNEL),tests-kmod check-module)
 		install -m 644 $$f $(DESTDIR)$(tests-dir)/$$(basename $$f .sh).case.sh; \
 	done
 	$(Q)install -m 644 tests/lib.sh tests/load.sh tests/oops.sh \
-		tests/differ.expected \
+		tests/lockdown.sh tests/differ.expected \
 		$(DESTDIR)$(tests-dir)
 ifneq ($(KERNEL),)
 	$(Q)install -m 644 $(tests-estranged)/fsession.ko \
