@@ -31,11 +31,10 @@
  * A session program is a BPF program of type BPF_PROG_TYPE_TRACING with
  * expected_attach_type BPF_TRACE_FEXIT, or with FSESSION_FEATURE_NATIVE that or
  * BPF_TRACE_FSESSION, loaded for its target function and never attached by bpf(2). It
- * may be sleepable where the kernel lets it load. Its
- * context is the one of fexit: ctx[0..n) are the argument words, ctx[n] is the
- * return value (zero at entry). Helpers that read the context (bpf_get_func_arg,
- * bpf_get_func_ret, bpf_get_func_ip, bpf_get_attach_cookie, ...) answer at entry
- * as at exit.
+ * may be sleepable where the kernel lets it load. Its context is the one of fexit:
+ * ctx[0..n) are the argument words, ctx[n] is the return value (zero at entry).
+ * Helpers that read the context (bpf_get_func_arg, bpf_get_func_ret,
+ * bpf_get_func_ip, bpf_get_attach_cookie, ...) answer at entry as at exit.
  *
  * FSESSION_IOC_ATTACH puts a program on the function that it was loaded for.
  * FSESSION_IOC_ATTACH_MULTI puts it on any functions of the same BTF, the kernel's
@@ -63,8 +62,9 @@
  * A *miss* is a call for which the program did not run because it was already
  * running on that CPU, or because a quarter or less of the kernel stack was left
  * (on x86_64: of the task's; of an interrupt's nobody asks); it has neither an entry
- * nor an exit run. *dropped* calls left after detach. *abandoned* calls will never leave: their task exited
- * inside the function. Calls made where RCU does not watch (idle) are not seen.
+ * nor an exit run. *dropped* calls left after detach. *abandoned* calls will never
+ * leave: their task exited inside the function. Calls made where RCU does not watch
+ * (idle) are not seen.
  *
  *
  * DOC: Argument structures
