@@ -18,7 +18,7 @@ tests-bins := $(addprefix $(B)/tests/,run-cases guard tm native)
 tests-scripts := $(sort $(wildcard tests/cases/*.sh))
 
 test-targets += $(tests-bpf) $(tests-bins)
-check-targets += check-claims
+check-targets += check-claims check-mutations
 
 .PHONY: tests
 tests: $(test-targets)
@@ -107,6 +107,10 @@ check-claims: $(B)/tests/run-cases
 	$(Q)grep '^|' tests/README.md >$(B)/tests/README.md
 	$(Q)tests/check-claims $(B)/tests/case-list docs/security.md \
 		$(B)/tests/README.md
+
+.PHONY: check-mutations
+check-mutations:
+	$(Q)tests/mutations/run --check
 
 .PHONY: install-tests
 install-tests: tests $(if $(KERNEL),tests-kmod check-module)
