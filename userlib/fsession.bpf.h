@@ -90,11 +90,19 @@ static __always_inline _Bool __fsession_native(void)
 
 static __always_inline _Bool __fsession_is_return(void *ctx)
 {
-	/* Of a bool that a kfunc returns, the low byte is defined. */
-	if (__fsession_native())
-		return __fsession_call_native(FSESSION_PATCH_IS_RETURN, ctx) &
-		       1;
-	return bpf_fsession_is_return();
+	__u64 ret;
+
+	if (__fsession_native()) {
+		ret = __fsession_call_native(FSESSION_PATCH_IS_RETURN, ctx);
+	} else {
+		ret = bpf_fsession_is_return();
+		__asm__ volatile("" : "+r"(ret));
+	}
+	/*
+	 * Of a bool that a kfunc returns, the low byte is defined, and the verifier
+	 * takes it for any number: so it would be no index into an array.
+	 */
+	return ret & 1;
 }
 
 static __always_inline __u64 *__fsession_cookie(void *ctx)

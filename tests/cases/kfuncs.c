@@ -212,3 +212,15 @@ CASE(kfunc_in_subprogram, "asked by a function of the session's program")
 	close(fd);
 	bpf_object__close(obj);
 }
+
+CASE(kfunc_answer_as_index, "the answer is an index that the verifier takes")
+{
+	struct bpf_object *obj = LOAD(TARGET, "by_answer");
+	int fd = attach(prog_fd(obj, "by_answer"));
+
+	tm_calls(TARGET, 10);
+	CHECK_EQ(e->session_runs[0], 10);
+	CHECK_EQ(e->session_runs[1], 10);
+	close(fd);
+	bpf_object__close(obj);
+}

@@ -87,6 +87,14 @@ int print(void *ctx)
 	return 0;
 }
 
+/* The answer is an index: the verifier has to know that it is 0 or 1. */
+SEC("fsession")
+int by_answer(void *ctx)
+{
+	__sync_fetch_and_add(&e.session_runs[bpf_session_is_return(ctx)], 1);
+	return 0;
+}
+
 struct timer {
 	struct bpf_timer timer;
 };
