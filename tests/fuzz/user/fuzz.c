@@ -13,10 +13,7 @@
  * and nowhere else, changed no field that is the caller's, failed with an errno and a
  * reason that uapi/linux/fsession.h has; and that in the end nothing is left.
  */
-#include "kernel.h"
-#include "world.h"
-
-#include "fsession.h"
+#include "module.h"
 
 #define POINTS	  32
 #define MAX_OPS	  200
@@ -109,80 +106,13 @@ static u64 place(size_t n, u64 usual)
 }
 
 /*
- * The calls of traced functions: each under the list that its site had when it came.
- */
-#define MAX_INSIDE 16
-static struct fsession_list *inside[MAX_INSIDE];
-static unsigned int nr_inside;
-
-static void call_enter(void)
-{
-	const struct func *f = &funcs[byte() % nr_funcs];
-	struct fsession_site *site;
-
-	if (nr_inside == MAX_INSIDE || !f->ops || ftrace_off)
-		return;
-	site = fsession_site_find(
-		fsession_arch_body(fsession_arch_site(f->addr)));
-	if (!site || site->list == &fsession_no_list)
-		return;
-	inside[nr_inside] = (struct fsession_list *)site->list;
-	inside[nr_inside++]->flight[1].in++;
-}
-
-static void call_leave(void)
-{
-	if (nr_inside)
-		inside[--nr_inside]->flight[0].out++;
-}
-
-/*
  * Ioctls
  */
-union arg {
-	u32 size;
-	struct fsession_query query;
-	struct fsession_attach attach;
-	struct fsession_attach_multi multi;
-	struct fsession_info info;
-	struct fsession_drain drain;
-	u8 bytes[PAGE_SIZE + 64];
-};
-
-struct verb {
-	unsigned int cmd;
-	u32 first, size;
-	void (*fill)(union arg *arg);
-	void (*check)(long ret, const union arg *before,
-		      const union arg *after);
-	/* Where the results are. */
-	struct {
-		u32 at, size;
-	} out[3];
-};
-
-#define OUT(type, first, last)                               \
-	{                                                    \
-		offsetof(struct type, first),                \
-			offsetofend(struct type, last) -     \
-				offsetof(struct type, first) \
-	}
 
 static void fill_query(union arg *arg)
 {
 	arg->query.flags = number(0);
 	arg->query.live = byte();
-}
-
-static void check_query(long ret, const union arg *before,
-			const union arg *after)
-{
-	(void)before;
-	if (ret)
-		return;
-	kernel_assert(after->query.abi_version == FSESSION_ABI_VERSION);
-	kernel_assert(
-		memchr(after->query.version, 0, sizeof(after->query.version)));
 }
 
 static int some_fd(void)
@@ -202,68 +132,6 @@ static void fill_attach(union arg *arg)
 	arg->attach.flags = number(0);
 	arg->attach.reason = number(0);
 	arg->attach.attach_cookie = byte();
-}
-
-/* What the table of the header has. */
-static const struct {
-	int err;
-	enum fsession_reason reason;
-	bool multi; /* of FSESSION_IOC_ATTACH_MULTI only */
-} refusals[] = {
-	{ EINVAL, FSESSION_REASON_NONE, false },
-	{ E2BIG, FSESSION_REASON_NONE, false },
-	{ EFAULT, FSESSION_REASON_NONE, false },
-	{ EINTR, FSESSION_REASON_NONE, false },
-	{ ENOMEM, FSESSION_REASON_NONE, false },
-	{ EBADF, FSESSION_REASON_NONE, false },
-	{ EMFILE, FSESSION_REASON_NONE, false },
-	{ ENFILE, FSESSION_REASON_NONE, false },
-	{ EPROTOTYPE, FSESSION_REASON_PROG_TYPE, false },
-	{ EPROTONOSUPPORT, FSESSION_REASON_ATTACH_TYPE, false },
-	{ EALREADY, FSESSION_REASON_PROG_ATTACHED, false },
-	{ EOPNOTSUPP, FSESSION_REASON_PROG_TARGET, false },
-	{ EOPNOTSUPP, FSESSION_REASON_ARGS, false },
-	{ ENOENT, FSESSION_REASON_NO_SITE, false },
-	{ EACCES, FSESSION_REASON_DENIED, false },
-	{ EDEADLK, FSESSION_REASON_NORETURN, false },
-	{ ENOTUNIQ, FSESSION_REASON_AMBIGUOUS, false },
-	{ EBUSY, FSESSION_REASON_BUSY, false },
-	{ E2BIG, FSESSION_REASON_FULL, false },
-	{ ESTALE, FSESSION_REASON_MODULE_GOING, false },
-	{ ENODEV, FSESSION_REASON_FTRACE_OFF, false },
-	{ ENOSPC, FSESSION_REASON_KERNEL_LIMIT, false },
-	{ EINVAL, FSESSION_REASON_BTF_ID, true },
-	{ EINVAL, FSESSION_REASON_TWICE, true },
-	{ ESTALE, FSESSION_REASON_NAME, true },
-	{ EPROTO, FSESSION_REASON_CONTEXT, true },
-	{ EINVAL, FSESSION_REASON_SLEEPABLE, true },
-};
-
-static void check_refusal(long ret, u32 reason, bool multi)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(refusals); i++) {
-		if (refusals[i].err == -ret && refusals[i].reason == reason &&
-		    (multi || !refusals[i].multi))
-			return;
-	}
-	fprintf(stderr, "%s, reason %u\n", strerror(-ret), reason);
-	kernel_die(__FILE__, __LINE__, "refused for no reason");
-}
-
-static void check_attach(long ret, const union arg *before,
-			 const union arg *after)
-{
-	kernel_assert(ret < 0 || !before->attach.flags);
-	kernel_assert(ret < 0 || !before->attach.reason);
-	/* What was wrong with the call itself is left as it is. */
-	if (ret == -EINVAL && (before->attach.flags || before->attach.reason))
-		return;
-	if (ret < 0)
-		check_refusal(ret, after->attach.reason, false);
-	else
-		kernel_assert(!after->attach.reason);
 }
 
 static struct fsession_target_desc targets[256];
@@ -340,56 +208,6 @@ static void fill_multi(union arg *arg)
 	user_put(arg->multi.targets, targets, n * sizeof(targets[0]));
 }
 
-static bool is_dry_run(const union arg *arg)
-{
-	return arg->multi.flags == FSESSION_MULTI_DRY_RUN;
-}
-
-static void check_multi(long ret, const union arg *before,
-			const union arg *after)
-{
-	const struct fsession_attach_multi *m = &before->multi;
-	bool skip = m->flags == FSESSION_MULTI_SKIP;
-	u32 i, good = 0;
-
-	if (m->flags > 2 || m->reason || m->attached || !m->targets ||
-	    !m->count) {
-		kernel_assert(ret == -EINVAL);
-		return;
-	}
-	if (m->count > FSESSION_MAX_TARGETS) {
-		kernel_assert(ret == -E2BIG && !after->multi.reason);
-		return;
-	}
-	/* A target that has what only results have. */
-	if (ret == -EINVAL && !after->multi.reason)
-		return;
-	if (ret < 0)
-		check_refusal(ret, after->multi.reason, true);
-	else
-		kernel_assert(!after->multi.reason);
-	if (ret < 0)
-		kernel_assert(!after->multi.attached);
-	/* The targets may not have been looked at. */
-	if (ret < 0 && !after->multi.reason)
-		return;
-	for (i = 0; i < m->count; i++) {
-		struct fsession_target_desc d;
-
-		if (!user_peek(m->targets + i * sizeof(d), &d, sizeof(d)))
-			return;
-		if (d.status)
-			check_refusal(d.status, d.reason, true);
-		else
-			good++;
-	}
-	if (ret < 0)
-		return;
-	kernel_assert(good == after->multi.attached);
-	kernel_assert(good || is_dry_run(before));
-	kernel_assert(good == m->count || skip || is_dry_run(before));
-}
-
 /* An id that there is, perhaps: of the session of one of the files. */
 static u32 some_id(void)
 {
@@ -429,29 +247,6 @@ static void fill_info(union arg *arg)
 		arg->info.calls = word();
 }
 
-static void check_info(long ret, const union arg *before,
-		       const union arg *after)
-{
-	const struct fsession_info *i = &after->info;
-
-	kernel_assert(ret == 0 || ret == -EINVAL || ret == -ENOENT ||
-		      ret == -ENOSPC || ret == -EFAULT || ret == -EINTR ||
-		      ret == -ENOMEM);
-	if (before->info.reserved || before->info.reserved2)
-		kernel_assert(ret == -EINVAL);
-	if (ret && ret != -ENOSPC)
-		return;
-	kernel_assert(i->state == FSESSION_STATE_LIVE ||
-		      i->state == FSESSION_STATE_DRAINING);
-	kernel_assert(i->calls == i->entries + i->misses);
-	kernel_assert(i->entries ==
-		      i->exits + i->inside + i->dropped + i->abandoned);
-	kernel_assert(i->sites && i->sites <= nr_funcs);
-	kernel_assert(!i->target_addr == !(kernel.caps >> CAP_SYSLOG & 1));
-	if (!ret && before->info.name_len)
-		kernel_assert(i->name_len <= before->info.name_len);
-}
-
 static void fill_drain(union arg *arg)
 {
 	arg->drain.flags = number(0);
@@ -459,140 +254,11 @@ static void fill_drain(union arg *arg)
 	arg->drain.draining = byte();
 }
 
-static void check_drain(long ret, const union arg *before,
-			const union arg *after)
-{
-	kernel_assert(ret == 0 || ret == -EINVAL || ret == -ETIMEDOUT ||
-		      ret == -EFAULT || ret == -EINTR);
-	kernel_assert(!before->drain.flags || ret == -EINVAL);
-	if (!before->drain.flags && (!ret || ret == -ETIMEDOUT))
-		kernel_assert(!after->drain.draining == !ret);
-}
-
-#define VERB(_cmd, _name, _type, _last)                           \
-	.cmd = (_cmd), .first = offsetofend(struct _type, _last), \
-	.size = sizeof(struct _type), .fill = fill_##_name,       \
-	.check = check_##_name
-
-static const struct verb verbs[] = {
-	{ VERB(FSESSION_IOC_QUERY, query, fsession_query, version),
-	  .out = { OUT(fsession_query, abi_version, version) } },
-	{ VERB(FSESSION_IOC_ATTACH, attach, fsession_attach, attach_cookie),
-	  .out = { OUT(fsession_attach, reason, reason) } },
-	{ VERB(FSESSION_IOC_ATTACH_MULTI, multi, fsession_attach_multi,
-	       attached),
-	  .out = { OUT(fsession_attach_multi, reason, reason),
-		   OUT(fsession_attach_multi, attached, attached) } },
-	{ VERB(FSESSION_IOC_INFO, info, fsession_info, reserved),
-	  .out = { OUT(fsession_info, id, abandoned),
-		   OUT(fsession_info, name_len, name_len),
-		   OUT(fsession_info, target_count, target_count) } },
-	{ VERB(FSESSION_IOC_DRAIN, drain, fsession_drain, draining),
-	  .out = { OUT(fsession_drain, draining, draining) } },
+static void (*const fill[VERBS])(union arg *arg) = {
+	[VERB_QUERY] = fill_query, [VERB_ATTACH] = fill_attach,
+	[VERB_MULTI] = fill_multi, [VERB_INFO] = fill_info,
+	[VERB_DRAIN] = fill_drain,
 };
-
-static bool within(u64 addr, u64 n, u64 from, u64 size)
-{
-	return addr >= from && n <= size && addr - from <= size - n;
-}
-
-/* May the kernel write there? @seen is what it was told. */
-static bool may_write(const struct verb *v, const union arg *seen, u64 addr,
-		      u64 n)
-{
-	const size_t desc = sizeof(struct fsession_target_desc);
-	const size_t status = offsetof(struct fsession_target_desc, status);
-
-	if (within(addr, n, call->arg, min(call->usize, call->ksize)))
-		return true;
-	if (v->cmd == FSESSION_IOC_ATTACH_MULTI &&
-	    within(addr, n, seen->multi.targets, seen->multi.count * desc))
-		return within((addr - seen->multi.targets) % desc, n, status,
-			      8);
-	if (v->cmd != FSESSION_IOC_INFO)
-		return false;
-	return within(addr, n, seen->info.name, seen->info.name_len) ||
-	       within(addr, n, seen->info.targets,
-		      seen->info.target_count * desc);
-}
-
-/* Do the pointers in @seen lead away from the structure itself? */
-static bool separate(const struct verb *v, const union arg *seen)
-{
-	u64 from = call->arg, to = from + call->usize, at, n;
-	unsigned int i;
-
-	for (i = 0; i < 2; i++) {
-		if (v->cmd == FSESSION_IOC_ATTACH_MULTI) {
-			at = seen->multi.targets;
-			n = seen->multi.count * 32ULL;
-		} else if (v->cmd == FSESSION_IOC_INFO && i) {
-			at = seen->info.targets;
-			n = seen->info.target_count * 32ULL;
-		} else if (v->cmd == FSESSION_IOC_INFO) {
-			at = seen->info.name;
-			n = seen->info.name_len;
-		} else {
-			return true;
-		}
-		if (n && at < to && at + n > from)
-			return false;
-	}
-	return true;
-}
-
-static bool is_out(const struct verb *v, u32 at)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(v->out); i++) {
-		if (within(at, 1, v->out[i].at, v->out[i].size))
-			return true;
-	}
-	return false;
-}
-
-static void check_call(const struct verb *v, const struct file *file, long ret)
-{
-	union arg seen = {}, after = {};
-	u32 i, size = min(call->usize, call->ksize);
-
-	if (!v || !call->got) {
-		kernel_assert(ret < 0 && !call->writes);
-		return;
-	}
-	kernel_assert(call->ksize == v->size && size >= v->first);
-	memcpy(&seen, call->seen, call->ksize);
-	for (i = 0; i < call->writes; i++)
-		kernel_assert(may_write(v, &seen, call->write[i].addr,
-					call->write[i].n));
-	if (!separate(v, &seen))
-		return;
-	/* Whatever has become of it since. */
-	if (call->writes && call->write[call->writes - 1].addr == call->arg &&
-	    call->write[call->writes - 1].n >= sizeof(u32))
-		kernel_assert(call->wrote == call->usize);
-	if (call->shared)
-		return;
-	/* What it could not write it could not tell. */
-	if (call->faulted) {
-		kernel_assert(
-			ret == -EFAULT ||
-			(ret >= 0 && (v->cmd == FSESSION_IOC_ATTACH ||
-				      v->cmd == FSESSION_IOC_ATTACH_MULTI)) ||
-			(ret == -ENOSPC && v->cmd == FSESSION_IOC_INFO));
-		return;
-	}
-	kernel_assert(user_peek(call->arg, &after, size));
-	/* The part that the caller does not know. */
-	memcpy(after.bytes + size, call->seen + size, call->ksize - size);
-	for (i = sizeof(u32); i < size; i++)
-		kernel_assert(is_out(v, i) || after.bytes[i] == seen.bytes[i]);
-	if (file_kind(file) == FILE_SESSION && !ret)
-		kernel_assert(!seen.info.id && !seen.info.flags);
-	if (size == call->ksize)
-		v->check(ret, &seen, &after);
-}
 
 static u32 some_size(const struct verb *v)
 {
@@ -618,47 +284,6 @@ static u32 some_size(const struct verb *v)
 	}
 }
 
-/* Nothing happens meanwhile. */
-static u32 count_live(void)
-{
-	unsigned int was = point;
-	u32 live, draining;
-
-	point = 0;
-	fsession_session_count(&live, &draining);
-	point = was;
-	return live;
-}
-
-/* @v is NULL if that is no ioctl of ours. */
-static long issue(struct file *file, unsigned int cmd, const struct verb *v,
-		  u64 arg)
-{
-	static struct call calls[MAX_DEPTH + 1];
-	struct call *outer = call;
-	bool attaches;
-	u32 before;
-	long ret;
-
-	calls[depth] = (struct call){ .outer = outer, .cmd = cmd, .arg = arg };
-	before = count_live();
-	call = &calls[depth];
-	ret = file->fops->unlocked_ioctl(file, cmd, arg);
-	kernel_assert(!kernel.mutexes && !kernel.rcu);
-	check_call(v, file, ret);
-	attaches = ret >= 0 && (cmd == FSESSION_IOC_ATTACH ||
-				(cmd == FSESSION_IOC_ATTACH_MULTI &&
-				 !is_dry_run((union arg *)call->seen)));
-	if (!call->shared)
-		kernel_assert(count_live() == before + attaches);
-	if (!call->shared && attaches)
-		kernel_assert(fd_is_session(ret));
-	call = outer;
-	if (!depth)
-		kernel_assert(!fd_reserved());
-	return ret;
-}
-
 static void do_ioctl(void)
 {
 	static union arg args[MAX_DEPTH + 1];
@@ -670,7 +295,7 @@ static void do_ioctl(void)
 	u64 at;
 
 	memset(arg, 0, sizeof(*arg));
-	v->fill(arg);
+	fill[v - verbs](arg);
 	size = some_size(v);
 	arg->size = size;
 	if (which >= 0xf0) {
@@ -706,7 +331,8 @@ static void do_crowd(void)
 	while (n--) {
 		arg.prog_fd = fd_open(FILE_PROG, prog_new(func, 0), 0);
 		user_put(USER_BASE, &arg, sizeof(arg));
-		issue(file, FSESSION_IOC_ATTACH, &verbs[1], USER_BASE);
+		issue(file, FSESSION_IOC_ATTACH, &verbs[VERB_ATTACH],
+		      USER_BASE);
 		fd_close(arg.prog_fd);
 	}
 	if (file)
@@ -762,7 +388,7 @@ static void in_the_world(unsigned int op)
 		kernel_work();
 		break;
 	case 4:
-		call_enter();
+		call_enter(&funcs[byte() % nr_funcs]);
 		break;
 	case 5:
 		call_leave();
@@ -843,8 +469,8 @@ static void settle(void)
 	fault_set(0, 0);
 	user_flip(0, 0, 0);
 	ftrace_off = false;
-	while (nr_inside)
-		call_leave();
+	while (call_leave())
+		;
 	for (i = 0; i < nr_funcs; i++)
 		func_ipmodify(&funcs[i], false);
 	for (i = 0; i < FDS; i++)
@@ -872,8 +498,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(user, 0, sizeof(user));
 	world_reset();
 	kernel.caps = 1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SYSLOG;
-	kernel_assert(!fsession_site_init() && !fsession_session_init() &&
-		      !fsession_dev_init());
+	module_load();
 	/* What most inputs begin with. */
 	fd_open(FILE_DEVICE, NULL, 0);
 	fd_open(FILE_PROG, prog_new(0, 0), 0);
@@ -886,11 +511,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		do_op();
 
 	settle();
-	fsession_dev_exit();
-	fsession_session_exit();
-	fsession_site_exit();
-	fsession_target_exit();
-	memset(fsession_layouts, 0, sizeof(fsession_layouts));
+	module_unload();
 	world_check_gone();
 	kernel_check_gone();
 	return 0;

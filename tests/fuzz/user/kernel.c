@@ -50,7 +50,7 @@ bool fault(enum fault what)
 
 void kernel_point(void)
 {
-	if (!kernel.mutexes && !kernel.rcu)
+	if (!kernel.mutexes && !kernel.rcu && !kernel.quiet)
 		fuzz_point();
 }
 

@@ -200,14 +200,14 @@ bool ftrace_off;
 static const unsigned char nop5[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
 static const unsigned char endbr[] = { 0xf3, 0x0f, 0x1e, 0xfa };
 
-static unsigned int func_site(const struct func *f)
+static unsigned int func_insn(const struct func *f)
 {
 	return f->endbr ? sizeof(endbr) : 0;
 }
 
 static void func_disarm(struct func *f)
 {
-	memcpy(f->code + func_site(f), nop5, sizeof(nop5));
+	memcpy(f->code + func_insn(f), nop5, sizeof(nop5));
 	f->ops = NULL;
 }
 
@@ -295,7 +295,7 @@ void world_check_gone(void)
 	for (i = 0; i < nr_funcs; i++) {
 		kernel_assert(!funcs[i].ops);
 		kernel_assert(funcs[i].no_site ||
-			      !memcmp(funcs[i].code + func_site(&funcs[i]),
+			      !memcmp(funcs[i].code + func_insn(&funcs[i]),
 				      nop5, sizeof(nop5)));
 	}
 	kernel_assert(!target_module.refs && !target_module.mkobj.kobj.refs);
@@ -470,7 +470,7 @@ int ftrace_set_filter_ips(struct ftrace_ops *ops, unsigned long *ips,
 		struct func *f = func_at(ips[i]);
 
 		if (!f || f->no_site || f->only_looks ||
-		    ips[i] != f->addr + func_site(f))
+		    ips[i] != f->addr + func_insn(f))
 			return -EINVAL;
 	}
 	free(ops->ips);
@@ -532,7 +532,7 @@ int register_ftrace_direct(struct ftrace_ops *ops, unsigned long addr)
 
 		f->ops = ops;
 		if (!ftrace_off)
-			f->code[func_site(f)] = FSESSION_INSN_CALL;
+			f->code[func_insn(f)] = FSESSION_INSN_CALL;
 	}
 	kernel_point();
 	return 0;

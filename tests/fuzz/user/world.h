@@ -2,7 +2,7 @@
 /*
  * The world around the module: what kernel.h cannot say of itself. kernel.c has
  * memory, locks, work and files, world.c the functions, their BTF, the programs and
- * ftrace; fuzz.c lets things happen.
+ * ftrace; module.c makes the ioctls, and fuzz.c lets things happen.
  */
 #ifndef FUZZ_WORLD_H
 #define FUZZ_WORLD_H
@@ -67,6 +67,7 @@ struct kernel_state {
 	unsigned int mutexes;
 	unsigned int rcu;
 	bool working;	      /* does what is queued */
+	bool quiet;	      /* nothing else happens */
 	struct call *waiting; /* for that */
 	unsigned int allocated;
 	unsigned int pids;
