@@ -95,7 +95,8 @@ void fsession_btf_put(struct fsession_btf *f)
  * @btf: the BTF
  * @owner: whose it is, NULL for the kernel's; pinned, which keeps the file
  *
- * Returns NULL on failure: then no name is the right one.
+ * Returns an error pointer on failure. But for -ENOMEM it means that no name is the
+ * right one.
  */
 struct fsession_btf *fsession_btf_get(const struct btf *btf,
 				      struct module *owner)
@@ -104,7 +105,7 @@ struct fsession_btf *fsession_btf_get(const struct btf *btf,
 	int err;
 
 	if (!f)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	err = file_open(&f->base, "vmlinux");
 	if (!err && owner) {
 		err = file_open(&f->own, owner->name);
@@ -113,7 +114,7 @@ struct fsession_btf *fsession_btf_get(const struct btf *btf,
 	}
 	if (err) {
 		fsession_btf_put(f);
-		return NULL;
+		return ERR_PTR(err);
 	}
 	return f;
 }

@@ -506,8 +506,14 @@ static int resolve_one(struct multi *m, struct fsession_attachment *a,
 	if (err)
 		return err;
 	/* Not before its module is pinned, which keeps the BTF. */
-	if (!m->names)
-		m->names = fsession_btf_get(m->btf, a->owner);
+	if (!m->names) {
+		struct fsession_btf *names = fsession_btf_get(m->btf, a->owner);
+
+		if (names == ERR_PTR(-ENOMEM))
+			return fsession_refuse(t, -ENOMEM,
+					       FSESSION_REASON_NONE);
+		m->names = IS_ERR(names) ? NULL : names;
+	}
 	if (!m->names || !fsession_btf_name_is(m->names, func, a->symbol,
 					       strlen(a->symbol)))
 		return fsession_refuse(t, -ESTALE, FSESSION_REASON_NAME);
@@ -621,7 +627,9 @@ int fsession_target_resolve_multi(struct bpf_prog *prog,
 		a->dry_run = false;
 	}
 	for (i = 0; !err && i < a->nr; i++) {
-		resolve_one(&m, a, &a->target[i]);
+		/* That is no reason to leave this one out. */
+		if (resolve_one(&m, a, &a->target[i]) == -ENOMEM)
+			err = -ENOMEM;
 		cond_resched();
 		if (signal_pending(current))
 			err = -EINTR;
