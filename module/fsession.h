@@ -515,7 +515,8 @@ fsession_site_find(unsigned long body)
 }
 
 int fsession_site_attach(struct fsession_session *s,
-			 struct fsession_attachment *a); /* not held */
+			 struct fsession_attachment *a,
+			 enum fsession_reason *reason); /* not held */
 int fsession_site_check(struct fsession_attachment *a); /* not held */
 void fsession_site_dry_run(struct fsession_attachment *a);
 void fsession_site_remove_dead(void);

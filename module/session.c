@@ -353,9 +353,8 @@ struct fsession_session *fsession_session_attach(struct bpf_prog *prog,
 		return ERR_PTR(err);
 	}
 	/* From here on the reaper undoes what there is. */
-	err = fsession_site_attach(s, a);
+	err = fsession_site_attach(s, a, reason);
 	if (err) {
-		fsession_attachment_result(a, reason);
 		fsession_session_detach(s);
 		return ERR_PTR(err);
 	}

@@ -421,6 +421,7 @@ static int reg_register(struct fsession_attachment *a, struct fsession_reg *reg)
  * fsession_site_attach() - put a session on its targets.
  * @s: the session; not visible yet, and without its program
  * @a: the targets, resolved
+ * @reason: why not, if that is for what a target is
  *
  * The mutex is held once over all targets. That is a few dozen instructions for
  * each; attach and info wait for it, detach does not.
@@ -429,9 +430,9 @@ static int reg_register(struct fsession_attachment *a, struct fsession_reg *reg)
  * session is to be detached: the reaper takes it off what it was put on.
  */
 int fsession_site_attach(struct fsession_session *s,
-			 struct fsession_attachment *a)
+			 struct fsession_attachment *a,
+			 enum fsession_reason *reason)
 {
-	enum fsession_reason reason;
 	struct fsession_target *changing;
 	struct fsession_reg *reg = NULL;
 	u32 new;
@@ -450,7 +451,7 @@ int fsession_site_attach(struct fsession_session *s,
 		if (err)
 			return err;
 	}
-	err = fsession_attachment_result(a, &reason);
+	err = fsession_attachment_result(a, reason);
 	if (!err && new) {
 		reg = reg_new(a, new);
 		if (IS_ERR(reg)) {
@@ -474,7 +475,7 @@ int fsession_site_attach(struct fsession_session *s,
 	if (err || !reg)
 		return err;
 	err = reg_register(a, reg);
-	return err ?: fsession_attachment_result(a, &reason);
+	return err ?: fsession_attachment_result(a, reason);
 }
 
 /*
