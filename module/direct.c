@@ -332,8 +332,12 @@ int fsession_direct_check(unsigned long *ips, struct fsession_target **targets,
 	err = check_sites(&w, ops, 0, nr);
 	ftrace_free_filter(ops);
 	kfree(ops);
-	/* That ftrace is off is for the registration to find. */
-	return err == -ENODEV ? 0 : err;
+	/* It has shut down, for all of them. */
+	if (err == -ENODEV) {
+		refuse_sites(&w, 0, nr, err);
+		return 0;
+	}
+	return err;
 }
 
 static int attach_sites(const struct wanted *w, u32 from, u32 nr);
