@@ -357,7 +357,9 @@ static long do_info(struct fsession_session *s, struct fsession_info *info)
 	if (name) {
 		ret = put_name(info, name);
 		err = put_targets(info, targets);
-		ret = ret ?: err;
+		/* ENOSPC says that what fits is there. */
+		if (!ret || err == -EFAULT)
+			ret = err;
 	}
 	kfree(name);
 	fsession_targets_put(targets);

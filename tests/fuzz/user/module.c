@@ -292,8 +292,7 @@ static void check_call(const struct verb *v, const struct file *file, long ret)
 		kernel_assert(
 			ret == -EFAULT ||
 			(ret >= 0 && (v->cmd == FSESSION_IOC_ATTACH ||
-				      v->cmd == FSESSION_IOC_ATTACH_MULTI)) ||
-			(ret == -ENOSPC && v->cmd == FSESSION_IOC_INFO));
+				      v->cmd == FSESSION_IOC_ATTACH_MULTI)));
 		return;
 	}
 	if (file_kind(file) == FILE_SESSION && !ret)
