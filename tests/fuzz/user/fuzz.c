@@ -395,7 +395,11 @@ static void in_the_world(unsigned int op)
 		break;
 	case 6:
 		b = byte();
-		fault_set(b & 0x80 ? 1U << FAULT_MEMORY : b, 1 + byte() % 64);
+		if (b & 0x80)
+			b = 1U << FAULT_MEMORY;
+		if (b & 1U << FAULT_COPY)
+			b |= 1U << FAULT_BTF;
+		fault_set(b, 1 + byte() % 64);
 		break;
 	case 7:
 		b = byte();

@@ -31,17 +31,34 @@ void kernel_log(const char *fmt, ...)
  * Faults
  */
 
-static unsigned int fault_mask, fault_in;
+struct fault_state *faults = &(struct fault_state){};
 
 void fault_set(unsigned int mask, unsigned int nth)
 {
-	fault_mask = mask;
-	fault_in = nth;
+	*faults = (struct fault_state){ .mask = mask, .in = nth };
+}
+
+void fault_set_more(unsigned int then, bool on)
+{
+	faults->then = then;
+	faults->on = on;
 }
 
 bool fault(enum fault what)
 {
-	return (fault_mask & 1U << what) && fault_in && !--fault_in;
+	if (!(faults->mask & 1U << what))
+		return false;
+	faults->passed++;
+	faults->of[what]++;
+	if (faults->on && faults->failed && faults->at[0].what == what)
+		return true;
+	if (!faults->in || --faults->in)
+		return false;
+	faults->in = faults->then;
+	faults->then = 0;
+	faults->at[faults->failed].what = what;
+	faults->at[faults->failed++].nth = faults->of[what];
+	return true;
 }
 
 /*
@@ -604,6 +621,11 @@ bool fd_reserved(void)
 	return false;
 }
 
+unsigned int fd_refs(unsigned int fd)
+{
+	return fd < FDS && fds[fd].file ? fds[fd].file->file.refs : 0;
+}
+
 bool fd_is_session(unsigned int fd)
 {
 	return fd < FDS && fds[fd].file && fds[fd].file->kind == FILE_SESSION;
@@ -659,7 +681,7 @@ struct bpf_prog *bpf_prog_get_type_dev(u32 fd, enum bpf_prog_type type,
 
 	kernel_assert(!attach_drv);
 	kernel_point();
-	if (fd >= FDS || !fds[fd].file || fds[fd].o_path)
+	if (fd >= FDS || !fds[fd].file || fds[fd].o_path || fault(FAULT_PROG))
 		return ERR_PTR(-EBADF);
 	prog = fds[fd].file->prog;
 	if (!prog || prog->type != type)

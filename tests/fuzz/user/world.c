@@ -195,7 +195,7 @@ const unsigned int nr_funcs = ARRAY_SIZE(funcs);
 #define MODULE_TEXT 0xffffffffc0000000UL
 
 struct module target_module = { .name = "target" };
-bool ftrace_off;
+bool ftrace_off, ftrace_dead;
 
 static const unsigned char nop5[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
 static const unsigned char endbr[] = { 0xf3, 0x0f, 0x1e, 0xfa };
@@ -211,31 +211,38 @@ static void func_disarm(struct func *f)
 	f->ops = NULL;
 }
 
+static void add_func(struct func *f, unsigned long addr)
+{
+	struct btf *btf = f->in_module ? &module_btf : &kernel_btf;
+	struct btf_param params[14] = {};
+	unsigned int n;
+	u32 proto;
+
+	for (n = 0; protos[f->proto].arg[n]; n++)
+		params[n].type = *protos[f->proto].arg[n];
+	proto = btf_add(btf, BTF_KIND_FUNC_PROTO, NULL,
+			*protos[f->proto].result, params, n, sizeof(params[0]));
+	f->btf_id = btf_add(btf, BTF_KIND_FUNC, f->name, proto, NULL, 0, 0);
+	f->addr = addr;
+	memset(f->code, 0x90, sizeof(f->code));
+	if (f->endbr)
+		memcpy(f->code, endbr, sizeof(endbr));
+	if (!f->no_site)
+		func_disarm(f);
+}
+
+/* The kernel's first: where its strings end the module's begin. */
 static void add_funcs(void)
 {
-	unsigned int i, n;
+	unsigned int i;
 
 	for (i = 0; i < nr_funcs; i++) {
-		struct btf *btf = funcs[i].in_module ? &module_btf
-						     : &kernel_btf;
-		struct btf_param params[14] = {};
-		struct func *f = &funcs[i];
-		u32 proto;
-
-		for (n = 0; protos[f->proto].arg[n]; n++)
-			params[n].type = *protos[f->proto].arg[n];
-		proto = btf_add(btf, BTF_KIND_FUNC_PROTO, NULL,
-				*protos[f->proto].result, params, n,
-				sizeof(params[0]));
-		f->btf_id =
-			btf_add(btf, BTF_KIND_FUNC, f->name, proto, NULL, 0, 0);
-		f->addr = (f->in_module ? MODULE_TEXT : KERNEL_TEXT) +
-			  i * FUNC_SIZE;
-		memset(f->code, 0x90, sizeof(f->code));
-		if (f->endbr)
-			memcpy(f->code, endbr, sizeof(endbr));
-		if (!f->no_site)
-			func_disarm(f);
+		if (!funcs[i].in_module)
+			add_func(&funcs[i], KERNEL_TEXT + i * FUNC_SIZE);
+	}
+	for (i = 0; i < nr_funcs; i++) {
+		if (funcs[i].in_module)
+			add_func(&funcs[i], MODULE_TEXT + i * FUNC_SIZE);
 	}
 }
 
@@ -250,7 +257,7 @@ static ssize_t btf_read(struct file *file, struct kobject *kobj,
 
 	(void)file, (void)kobj;
 	kernel_assert(from >= 0 && from + len <= attr->size);
-	if (fault(FAULT_COPY))
+	if (fault(FAULT_BTF))
 		return -EIO;
 	memcpy(buf, (char *)&btf->file + from, len);
 	return len;
@@ -281,6 +288,7 @@ void world_reset(void)
 	unsigned int i;
 
 	ftrace_off = false;
+	ftrace_dead = false;
 	target_module.state = MODULE_STATE_LIVE;
 	for (i = 0; i < nr_funcs; i++) {
 		funcs[i].busy = false;
@@ -299,8 +307,12 @@ void world_check_gone(void)
 				      nop5, sizeof(nop5)));
 	}
 	kernel_assert(!target_module.refs && !target_module.mkobj.kobj.refs);
-	kernel_assert(!kernel_btf.node.refs && !module_btf.node.refs &&
-		      !sysfs_btf.refs);
+	kernel_assert(!btf_refs());
+}
+
+unsigned int btf_refs(void)
+{
+	return kernel_btf.node.refs + module_btf.node.refs + sysfs_btf.refs;
 }
 
 struct kernfs_node *kernfs_find_and_get(struct kernfs_node *dir,
@@ -372,7 +384,7 @@ long copy_from_kernel_nofault(void *to, const void *from, size_t n)
 	struct func *f = func_at((unsigned long)from);
 	unsigned long at = f ? (unsigned long)from - f->addr : 0;
 
-	if (!f || at + n > FUNC_SIZE)
+	if (!f || at + n > FUNC_SIZE || fault(FAULT_TEXT))
 		return -EFAULT;
 	memcpy(to, f->code + at, n);
 	return 0;
@@ -457,6 +469,13 @@ STUB(fsession_stub_6)
 unsigned long fsession_shared_body[FSESSION_SHARED_STUBS];
 unsigned long fsession_guard_key = 0x1234567;
 
+static bool shut_down(void)
+{
+	if (!ftrace_dead)
+		ftrace_dead = fault(FAULT_DEAD);
+	return ftrace_dead;
+}
+
 int ftrace_set_filter_ips(struct ftrace_ops *ops, unsigned long *ips,
 			  unsigned int nr, int remove, int reset)
 {
@@ -464,6 +483,8 @@ int ftrace_set_filter_ips(struct ftrace_ops *ops, unsigned long *ips,
 
 	kernel_might_sleep();
 	kernel_assert(!kernel.mutexes && !remove && reset && !ops->freed);
+	if (shut_down())
+		return -ENODEV;
 	if (fault(FAULT_FTRACE))
 		return -ENOMEM;
 	for (i = 0; i < nr; i++) {
@@ -521,9 +542,11 @@ int register_ftrace_direct(struct ftrace_ops *ops, unsigned long addr)
 	/* With an empty filter it would be for all functions. */
 	kernel_assert(!kernel.mutexes && ops->nr && !ops->addr && addr);
 	kernel_point();
+	if (shut_down())
+		return -ENODEV;
 	if (fault(FAULT_FTRACE))
 		return -ENOMEM;
-	err = may_register(ops);
+	err = fault(FAULT_BUSY) ? -EBUSY : may_register(ops);
 	if (err)
 		return err;
 	ops->addr = addr;
@@ -547,6 +570,8 @@ int unregister_ftrace_direct(struct ftrace_ops *ops, unsigned long addr,
 	kernel_assert(!kernel.mutexes && !free_filters && ops->nr &&
 		      ops->addr == addr);
 	kernel_point();
+	if (shut_down())
+		return -ENODEV;
 	for (i = 0; i < ops->nr; i++) {
 		struct func *f = func_at(ops->ips[i]);
 

@@ -13,15 +13,36 @@ enum fault {
 	FAULT_FD,
 	FAULT_FILE,
 	FAULT_COPY,
-	FAULT_FTRACE,
-	FAULT_SIGNAL,
-	FAULT_MODULE,
+	FAULT_FTRACE, /* has no memory */
+	FAULT_SIGNAL, /* one comes */
+	FAULT_MODULE, /* goes, or its files do */
+	FAULT_BTF,    /* is not to be read */
+	FAULT_PROG,   /* its descriptor is closed */
+	FAULT_TEXT,   /* the kernel's, is not to be read */
+	FAULT_BUSY,   /* somebody has a direct call */
+	FAULT_DEAD,   /* ftrace shuts down, for good */
 	FAULTS,
 };
+
+struct fault_state {
+	unsigned int mask, in, then;
+	bool on; /* whatever else is of the kind of the first fails, too */
+	/* Since they were set: how many might have failed, and which did. */
+	unsigned int passed, of[FAULTS];
+	unsigned int failed;
+	struct {
+		enum fault what;
+		unsigned int nth; /* of its kind */
+	} at[2];
+};
+
+extern struct fault_state *faults;
 
 bool fault(enum fault what);
 /* The @nth of those in @mask, from now on, fails; 0 for none. */
 void fault_set(unsigned int mask, unsigned int nth);
+/* And the @then th after it; or with @on all of its kind. */
+void fault_set_more(unsigned int then, bool on);
 
 /*
  * The caller's memory: pages that can be written, of which the middle ones can only
@@ -104,6 +125,8 @@ void file_put(struct file *file);
 /* The text of a file's fdinfo. */
 const char *fdinfo(struct file *file);
 bool fd_reserved(void);
+/* Of the file; 0: there is none. */
+unsigned int fd_refs(unsigned int fd);
 bool fd_is_session(unsigned int fd);
 
 /*
@@ -131,6 +154,10 @@ extern struct func funcs[];
 extern const unsigned int nr_funcs;
 extern struct module target_module;
 extern bool ftrace_off;
+/* It has shut down: it takes nothing and gives nothing back. */
+extern bool ftrace_dead;
+/* References to the files with BTF. */
+unsigned int btf_refs(void);
 
 void world_init(void);
 /* Before each input. */
