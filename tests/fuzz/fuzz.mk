@@ -30,7 +30,7 @@ fuzz-cflags := -std=gnu11 -O1 -g -D_GNU_SOURCE -fwrapv -fno-omit-frame-pointer \
 	-I$(fuzz-out)/include -Iarch/x86 -Imodule -Iuapi -Itests/fuzz/user \
 	-MMD -MP
 fuzz-warnings := -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
-	-Wno-missing-field-initializers
+	-Wno-missing-field-initializers -Wno-c2x-extensions
 
 # kernel.h has everything: the headers that the module names are empty, but for those
 # that user space has, too.
@@ -47,7 +47,7 @@ $(fuzz-headers): $(wildcard module/*.[ch] arch/x86/*.h)
 
 $(fuzz-objs): $(fuzz-out)/fuzz/%.o: %.c $(fuzz-headers)
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) $(fuzz-cflags) $(fuzz-warnings) -Wno-c2x-extensions \
+	$(Q)$(FUZZ_CC) $(fuzz-cflags) $(fuzz-warnings) \
 		-fsanitize=fuzzer-no-link -c -o $@ $<
 
 $(fuzz-replay-objs): $(fuzz-out)/replay/%.o: %.c $(fuzz-headers)
