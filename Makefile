@@ -49,6 +49,7 @@ include tools/tools.mk
 include examples/examples.mk
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
+include tests/faults/faults.mk
 include tests/tests.mk
 
 all: $(all-targets)
