@@ -82,11 +82,11 @@ demo:
 		-- ping -c 3 127.0.0.1
 
 test:
-	$(Q)tests/harness/install-deps
+	$(Q)tests/harness/install-deps host-packages check-packages
 	$(Q)tests/run $(TESTFLAGS)
 
 test-all:
-	$(Q)tests/harness/install-deps
+	$(Q)tests/harness/install-deps host-packages check-packages
 	$(Q)tests/run --all --table $(B)/tests $(TESTFLAGS)
 
 test-debug:
@@ -94,8 +94,11 @@ test-debug:
 	$(Q)tests/run --no-selftest --kernel 6.12-debug --kernel 6.12-kcsan \
 		$(TESTFLAGS)
 
-.PHONY: check check-module style
+.PHONY: check check-list check-module style
 check: $(check-targets) $(if $(KERNEL),check-module)
+
+check-list:
+	@echo $(check-targets)
 
 # The module for KERNEL without a word from compiler, modpost or objtool.
 check-module-dir = $(B)/check-module-$(KERNEL)
