@@ -112,15 +112,23 @@ static noinline notrace void prog_missed(const struct bpf_prog *prog)
 	u64_stats_update_end_irqrestore(&stats->syncp, flags);
 }
 
+/* What the entry of the first session on a list finds in ctx[-1]. */
+static __always_inline u64 first_meta(const u64 *ctx, const u64 *cookies)
+{
+	return (u8)ctx[-1] | FSESSION_META_COOKIE(ctx - cookies);
+}
+
+/* From one session's to the next one's, whose cookie is nearer by one word. */
+#define NEXT_META FSESSION_META_COOKIE(1)
+
 static __always_inline void run_prog(struct fsession_frame *frame,
 				     const struct fsession_session *s,
 				     const struct bpf_prog *prog, u64 *ctx,
-				     u64 *cookie, u64 exit)
+				     u64 *cookie, u64 meta)
 {
 	frame->slot = cookie;
 	if (FSESSION_META_EXIT)
-		ctx[-1] = (u8)ctx[-1] | FSESSION_META_COOKIE(ctx - cookie) |
-			  exit;
+		ctx[-1] = meta;
 	frame->run.bpf_cookie = s->attach_cookie;
 	if (unlikely(s->cookies))
 		frame->run.bpf_cookie = fsession_targets_cookie(s->cookies,
@@ -137,7 +145,7 @@ static __always_inline void run_prog(struct fsession_frame *frame,
 /* Runs the entry of one session; true if its program ran. */
 static __always_inline bool run_entry(struct fsession_frame *frame,
 				      const struct fsession_session *s,
-				      u64 *ctx, u64 *cookie)
+				      u64 *ctx, u64 *cookie, u64 meta)
 {
 	struct bpf_prog *prog = READ_ONCE(s->prog);
 	bool ran;
@@ -149,7 +157,7 @@ static __always_inline bool run_entry(struct fsession_frame *frame,
 	ran = likely(fsession_prog_enter(prog));
 	if (ran) {
 		*cookie = 0;
-		run_prog(frame, s, prog, ctx, cookie, 0);
+		run_prog(frame, s, prog, ctx, cookie, meta);
 	} else {
 		this_cpu_inc(s->odd->missed);
 		prog_missed(prog);
@@ -190,15 +198,16 @@ static __always_inline void run_entries(struct fsession_frame *frame,
 					u64 *ctx, bool mixed)
 {
 	u64 *cookie = fsession_cookies(frame, list);
+	u64 meta = first_meta(ctx, cookie);
 	u64 ran = 0;
 	u32 i;
 
 	frame->run.saved_run_ctx = bpf_set_run_ctx(&frame->run.run_ctx);
-	for (i = 0; i < list->n; i++, cookie++) {
+	for (i = 0; i < list->n; i++, cookie++, meta -= NEXT_META) {
 		const struct fsession_session *s = list->session[i];
 
 		prog_lock(s, mixed);
-		if (likely(run_entry(frame, s, ctx, cookie)))
+		if (likely(run_entry(frame, s, ctx, cookie, meta)))
 			frame->ran = ran |= BIT_ULL(i);
 		prog_unlock(s, mixed);
 	}
@@ -215,7 +224,7 @@ static __always_inline void run_entries(struct fsession_frame *frame,
  */
 static __always_inline void run_exit(struct fsession_frame *frame,
 				     const struct fsession_session *s,
-				     u64 *ctx, u64 *cookie, bool ran)
+				     u64 *ctx, u64 *cookie, u64 meta, bool ran)
 {
 	struct bpf_prog *prog = READ_ONCE(s->prog);
 
@@ -225,7 +234,7 @@ static __always_inline void run_exit(struct fsession_frame *frame,
 		this_cpu_inc(s->odd->dropped);
 	} else {
 		fsession_prog_enter(prog);
-		run_prog(frame, s, prog, ctx, cookie, FSESSION_META_EXIT);
+		run_prog(frame, s, prog, ctx, cookie, meta);
 		fsession_prog_leave(prog);
 	}
 }
@@ -235,15 +244,16 @@ static __always_inline void run_exits(struct fsession_frame *frame,
 				      u64 *ctx, bool mixed)
 {
 	u64 *cookie = fsession_cookies(frame, list);
+	u64 meta = first_meta(ctx, cookie) | FSESSION_META_EXIT;
 	u64 ran = frame->ran;
 	u32 i;
 
 	frame->run.saved_run_ctx = bpf_set_run_ctx(&frame->run.run_ctx);
-	for (i = 0; i < list->n; i++, cookie++) {
+	for (i = 0; i < list->n; i++, cookie++, meta -= NEXT_META) {
 		const struct fsession_session *s = list->session[i];
 
 		prog_lock(s, mixed);
-		run_exit(frame, s, ctx, cookie, ran & BIT_ULL(i));
+		run_exit(frame, s, ctx, cookie, meta, ran & BIT_ULL(i));
 		prog_unlock(s, mixed);
 	}
 	bpf_reset_run_ctx(frame->run.saved_run_ctx);
