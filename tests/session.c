@@ -40,6 +40,7 @@ void device_close(void)
 }
 
 static int testmod_fd = -1;
+static int fsession_btf_fd = -1; /* of the module's BTF */
 
 void drop_inherited(int but)
 {
@@ -52,6 +53,7 @@ void drop_inherited(int but)
 	}
 	device_fd = -1;
 	testmod_fd = -1;
+	fsession_btf_fd = -1;
 }
 
 int try_attach(int prog_fd, uint64_t attach_cookie, unsigned int *reason)
@@ -272,8 +274,8 @@ struct bpf_prog_info prog_info(int prog_fd)
 	return pi;
 }
 
-/* A descriptor of the BTF of module @name. */
-static int module_btf_fd(const char *name)
+/* A descriptor of the BTF of module @name, or -ENOENT. */
+static int try_module_btf_fd(const char *name)
 {
 	__u32 id = 0;
 
@@ -292,29 +294,38 @@ static int module_btf_fd(const char *name)
 			return fd;
 		close(fd);
 	}
-	FAIL("module '%s' has no BTF in the kernel", name);
+	return -ENOENT;
 }
 
-static int load_clone(const struct bpf_program *prog,
-		      const struct bpf_prog_info *pi, uint32_t btf_id)
+static int module_btf_fd(const char *name)
 {
-	static int fsession_btf = -1;
+	int fd = try_module_btf_fd(name);
+
+	if (fd < 0)
+		FAIL("module '%s' has no BTF in the kernel", name);
+	return fd;
+}
+
+/* For function @btf_id of the BTF that @btf_fd is; closes that. */
+static int load_clone(const struct bpf_program *prog, int btf_fd,
+		      uint32_t btf_id)
+{
 	LIBBPF_OPTS(bpf_prog_load_opts, opts);
 	/* libbpf numbers the modules of a program's kfuncs from 1. */
-	int fd_array[8], fd, btf_fd;
+	struct bpf_prog_info pi = prog_info(bpf_program__fd(prog));
+	int fd_array[8], fd;
 	unsigned int i;
 
-	if (fsession_btf < 0)
-		fsession_btf = module_btf_fd("fsession");
+	if (fsession_btf_fd < 0)
+		fsession_btf_fd = module_btf_fd("fsession");
 	for (i = 0; i < 8; i++)
-		fd_array[i] = fsession_btf;
-	btf_fd = SYS(bpf_btf_get_fd_by_id(pi->attach_btf_obj_id));
+		fd_array[i] = fsession_btf_fd;
 
 	opts.expected_attach_type = BPF_TRACE_FEXIT;
 	opts.attach_btf_id = btf_id;
 	opts.attach_btf_obj_fd = btf_fd;
 	opts.fd_array = fd_array;
-	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, pi->name, "GPL",
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, pi.name, "GPL",
 			   bpf_program__insns(prog),
 			   bpf_program__insn_cnt(prog), &opts);
 	if (fd < 0)
@@ -327,14 +338,22 @@ int try_clone(const struct bpf_program *prog)
 {
 	struct bpf_prog_info pi = prog_info(bpf_program__fd(prog));
 
-	return load_clone(prog, &pi, pi.attach_btf_id);
+	return try_clone_for(prog, pi.attach_btf_id);
 }
 
 int try_clone_for(const struct bpf_program *prog, uint32_t btf_id)
 {
 	struct bpf_prog_info pi = prog_info(bpf_program__fd(prog));
 
-	return load_clone(prog, &pi, btf_id);
+	return load_clone(prog, SYS(bpf_btf_get_fd_by_id(pi.attach_btf_obj_id)),
+			  btf_id);
+}
+
+int try_clone_for_testmod(const struct bpf_program *prog, uint32_t btf_id)
+{
+	int btf_fd = try_module_btf_fd(MODULE);
+
+	return btf_fd < 0 ? btf_fd : load_clone(prog, btf_fd, btf_id);
 }
 
 struct recording recording_load(const char *name, const char *target)

@@ -102,6 +102,8 @@ void *bss(struct bpf_object *obj, size_t size);
 int try_clone(const struct bpf_program *prog);
 /* ... for another function of the same BTF. */
 int try_clone_for(const struct bpf_program *prog, uint32_t btf_id);
+/* ... for one of the test module, as it is loaded now; -ENOENT if it is not. */
+int try_clone_for_testmod(const struct bpf_program *prog, uint32_t btf_id);
 
 /* A program of recorder.bpf.o. */
 struct recording {

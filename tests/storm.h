@@ -24,7 +24,7 @@
 
 /*
  * How long and how random it is to be, as the environment says, or @seconds and the
- * clock; printed. For cases that have nothing of what is below.
+ * clock; printed. storm_begin() does it, unless it has been done.
  */
 void storm_clock(unsigned int seconds);
 /* The time begins to run. */
@@ -39,11 +39,11 @@ void storm_pause(unsigned int *seed, unsigned int us);
 #define STORM_SINGLES (1U << 0)
 #define STORM_MULTIS  (1U << 1) /* on overlapping sets of functions */
 #define STORM_KILLS   (1U << 2) /* owners with sessions, which are killed */
+#define STORM_CALM    (1U << 3) /* seldom: others need ftrace's locks, too */
 
 void storm_begin(unsigned int seconds, unsigned int flags);
 /*
- * Everything stops. Residents must have missed nothing, and nothing may be left;
- * then the module must go and come again.
+ * Everything stops. Residents must have missed nothing, and nothing may be left.
  */
 void storm_end(void);
 /* So many calls of @function, one that has a resident, were made by others. */
@@ -89,6 +89,7 @@ struct storm_churner {
 	struct numbered *n;
 	struct storm_slot *singles, *multis;
 	unsigned int nr_singles, nr_multis;
+	bool calm;
 	bool hungry; /* there may be no memory: ENOMEM is fine, info is not asked */
 	volatile uint64_t attached, attached_multi, refused, no_memory;
 };

@@ -22,11 +22,15 @@ CASE(storm, "calls, attach, detach, kills and looks, all at random and at once",
 	storm_begin(60, STORM_SINGLES | STORM_KILLS);
 	wait_for_end();
 	storm_end();
+	WAIT_FOR(try_rmmod("fsession") == 0);
+	modprobe("fsession");
+	CHECK_EQ(query().live, 0);
+	device_close();
 }
 
 CASE(storm_multi,
      "single sessions, and ones on overlapping sets of functions, come and go",
-     .timeout = 900, .flags = KTEST_LOG)
+     .timeout = 900)
 {
 	storm_begin(SECONDS, STORM_SINGLES | STORM_MULTIS | STORM_KILLS);
 	wait_for_end();
@@ -80,7 +84,7 @@ static void cpus_online(void)
 }
 
 CASE(storm_cpus, "CPUs go and come back under calls, attach and detach",
-     .timeout = 900, .flags = KTEST_LOG)
+     .timeout = 900)
 {
 	unsigned int n = cpus_that_can_go(), seed, went = 0, came = 0;
 
@@ -97,7 +101,8 @@ CASE(storm_cpus, "CPUs go and come back under calls, attach and detach",
 			++*(online ? &went : &came);
 		else if (errno != EBUSY)
 			FAIL("CPU %u: %s", cpu, strerror(errno));
-		storm_pause(&seed, 50000);
+		/* Attach and detach wait for hotplug, and it for them. */
+		storm_pause(&seed, 100000);
 	}
 	/* Half of what was counted may be on CPUs that are not there. */
 	storm_end();
