@@ -122,7 +122,7 @@ install-tests: tests $(if $(KERNEL),tests-kmod check-module)
 		install -m 644 $$f $(DESTDIR)$(tests-dir)/$$(basename $$f .sh).case.sh; \
 	done
 	$(Q)install -m 644 tests/lib.sh tests/load.sh tests/oops.sh \
-		tests/lockdown.sh tests/differ.expected \
+		tests/lockdown.sh tests/reboot.sh tests/differ.expected \
 		$(DESTDIR)$(tests-dir)
 ifneq ($(KERNEL),)
 	$(Q)install -m 644 $(tests-estranged)/fsession.ko \
