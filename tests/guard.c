@@ -10,7 +10,7 @@
  *
  * What must be as before: the number of functions that ftrace has enabled, the
  * use count of the fsession module, its live and draining sessions, what ftrace
- * traces with, the kernel log (no splat; no line of fsession's own unless
+ * traces with, the CPUs that are on, the kernel log (no splat; no line of fsession's own unless
  * --allow-log). Everything the case prints comes out as lines of diagnosis.
  */
 #include <ctype.h>
@@ -76,6 +76,8 @@ struct state {
 	int live;
 	int draining;
 	int ftrace_enabled;
+	int stack_tracer;
+	int cpus; /* that are on */
 	char tracer[64];
 };
 
@@ -125,6 +127,8 @@ static struct state look(void)
 	s.enabled = count_lines(TRACING "enabled_functions");
 	s.refcount = number_in("/sys/module/fsession/refcnt");
 	s.ftrace_enabled = number_in("/proc/sys/kernel/ftrace_enabled");
+	s.stack_tracer = number_in("/proc/sys/kernel/stack_tracer_enabled");
+	s.cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
 	if (!first_line(TRACING "current_tracer", s.tracer, sizeof(s.tracer)))
 		die(TRACING "current_tracer");
 	fd = open("/dev/fsession", O_RDWR | O_CLOEXEC);
@@ -143,6 +147,7 @@ static bool same(const struct state *a, const struct state *b)
 	return a->enabled == b->enabled && a->refcount == b->refcount &&
 	       a->live == b->live && a->draining == b->draining &&
 	       a->ftrace_enabled == b->ftrace_enabled &&
+	       a->stack_tracer == b->stack_tracer && a->cpus == b->cpus &&
 	       !strcmp(a->tracer, b->tracer);
 }
 
@@ -201,6 +206,9 @@ static void check_state(const struct state *before)
 	compare("draining sessions", before->draining, after.draining);
 	compare("kernel.ftrace_enabled", before->ftrace_enabled,
 		after.ftrace_enabled);
+	compare("kernel.stack_tracer_enabled", before->stack_tracer,
+		after.stack_tracer);
+	compare("CPUs that are on", before->cpus, after.cpus);
 	if (strcmp(before->tracer, after.tracer))
 		diag("left behind: current_tracer was %s and is %s",
 		     before->tracer, after.tracer);
