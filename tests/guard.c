@@ -10,8 +10,9 @@
  *
  * What must be as before: the number of functions that ftrace has enabled, the
  * use count of the fsession module, its live and draining sessions, what ftrace
- * traces with, the CPUs that are on, the kernel log (no splat; no line of fsession's own unless
- * --allow-log). Everything the case prints comes out as lines of diagnosis.
+ * traces with, the CPUs that are on, the kernel log (no splat; no line of fsession's
+ * own unless --allow-log). Everything the case prints comes out as lines of
+ * diagnosis.
  */
 #include <ctype.h>
 #include <errno.h>
