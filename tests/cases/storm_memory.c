@@ -7,8 +7,8 @@
  *
  * Where the kernel has the first version of memory groups, it lets an allocation
  * fail rather than kill anybody if it is told so: attach gets ENOMEM at random
- * places. In the second version someone would be killed; there the limit is such
- * that reclaim always finds something.
+ * places. In the second version someone would be killed; there it is the limit above
+ * which whoever allocates has to reclaim first, and which kills nobody.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -243,19 +243,19 @@ static void limit(unsigned int *seed)
 	if (v1)
 		limit_v1(seed);
 	else
-		group_write("memory.max", 9 * MIB + rand_r(seed) % (3 * MIB));
+		group_write("memory.high", 9 * MIB + rand_r(seed) % (3 * MIB));
 }
 
 static void lift_limit(void)
 {
-	group_write(v1 ? "memory.limit_in_bytes" : "memory.max",
+	group_write(v1 ? "memory.limit_in_bytes" : "memory.high",
 		    v1 ? -1 : 1LL << 40);
 }
 
 static uint64_t times_hit(void)
 {
 	return v1 ? group_read("memory.failcnt")
-		  : group_counter("memory.events", "max");
+		  : group_counter("memory.events", "high");
 }
 
 static bool was_short(void)
