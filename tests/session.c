@@ -658,6 +658,13 @@ bool write_file(const char *file, const char *text)
 	return ok;
 }
 
+bool truncate_file(const char *file)
+{
+	int fd = open(file, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	return fd >= 0 && !close(fd);
+}
+
 bool read_file(const char *file, char *text, size_t size)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC);

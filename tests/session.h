@@ -182,6 +182,8 @@ struct fsession_target_desc testmod_target(const char *function,
 /* Write @text to @file; false if that fails. */
 bool write_file(const char *file, const char *text);
 bool read_file(const char *file, char *text, size_t size);
+/* Of tracefs' files, some see no empty write, but this. */
+bool truncate_file(const char *file);
 /* Is this kernel at least this one? */
 bool kernel_is_at_least(unsigned int major, unsigned int minor);
 /*

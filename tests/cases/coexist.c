@@ -164,17 +164,15 @@ static void tracing_reset(void)
 	write_file(TRACING "current_tracer", "nop");
 	write_file(TRACING "events/fsession_tests/enable", "0");
 	write_file(TRACING "kprobe_events", "");
-	/* Empty writes are not seen: truncation does it. */
-	close(open(TRACING "set_ftrace_filter",
-		   O_WRONLY | O_TRUNC | O_CLOEXEC));
-	close(open(TRACING "kprobe_events", O_WRONLY | O_TRUNC | O_CLOEXEC));
-	close(open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC));
+	truncate_file(TRACING "set_ftrace_filter");
+	truncate_file(TRACING "kprobe_events");
+	truncate_file(TRACING "trace");
 }
 
 static void empty_trace(const struct target *t)
 {
 	(void)t;
-	close(SYS(open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC)));
+	REQUIRE(truncate_file(TRACING "trace"));
 }
 
 /* Lines of the trace that have @what. */

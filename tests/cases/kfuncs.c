@@ -182,45 +182,41 @@ CASE(kfunc_in_timer_inside,
 	bpf_object__close(first);
 }
 
-CASE(kfunc_cookie_sizes, "a cookie has eight bytes: no size above is given")
+/* Ten calls with a session of program @name, which counts its runs; then without. */
+static struct bpf_object *session_runs(const char *name)
 {
-	struct bpf_object *obj = LOAD(TARGET, "sizes");
-	int fd = attach(prog_fd(obj, "sizes"));
+	struct bpf_object *obj = LOAD(TARGET, name);
+	int fd = attach(prog_fd(obj, name));
 
 	tm_calls(TARGET, 10);
 	CHECK_EQ(e->session_runs[0], 10);
 	CHECK_EQ(e->session_runs[1], 10);
+	close(fd);
+	return obj;
+}
+
+CASE(kfunc_cookie_sizes, "a cookie has eight bytes: no size above is given")
+{
+	struct bpf_object *obj = session_runs("sizes");
+
 	CHECK_EQ(e->sizes_ok[1], 20);
 	CHECK_EQ(e->sizes_ok[2], 20);
 	CHECK_EQ(e->sizes_ok[4], 20);
 	CHECK_EQ(e->sizes_ok[8], 20);
 	CHECK_EQ(e->size_9, 0);
 	CHECK_EQ(e->size_4096, 0);
-	close(fd);
 	bpf_object__close(obj);
 }
 
 CASE(kfunc_in_subprogram, "asked by a function of the session's program")
 {
-	struct bpf_object *obj = LOAD(TARGET, "below");
-	int fd = attach(prog_fd(obj, "below"));
+	struct bpf_object *obj = session_runs("below");
 
-	tm_calls(TARGET, 10);
-	CHECK_EQ(e->session_runs[0], 10);
-	CHECK_EQ(e->session_runs[1], 10);
 	CHECK_EQ(e->wrong_cookies, 0);
-	close(fd);
 	bpf_object__close(obj);
 }
 
 CASE(kfunc_answer_as_index, "the answer is an index that the verifier takes")
 {
-	struct bpf_object *obj = LOAD(TARGET, "by_answer");
-	int fd = attach(prog_fd(obj, "by_answer"));
-
-	tm_calls(TARGET, 10);
-	CHECK_EQ(e->session_runs[0], 10);
-	CHECK_EQ(e->session_runs[1], 10);
-	close(fd);
-	bpf_object__close(obj);
+	bpf_object__close(session_runs("by_answer"));
 }

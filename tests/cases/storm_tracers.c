@@ -4,8 +4,6 @@
  * stack tracer and the profiler are switched on and off. Each time the site
  * changes between a call of the stub and one of ftrace's own trampoline.
  */
-#include <fcntl.h>
-
 #include "storm.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -15,14 +13,6 @@
 #define STACK	   "/proc/sys/kernel/stack_tracer_enabled"
 #define STACK_KIND 2
 #define EVENTS	   TRACING "events/fsession_tests/enable"
-
-static void truncate_file(const char *file)
-{
-	int fd = open(file, O_WRONLY | O_TRUNC | O_CLOEXEC);
-
-	if (fd >= 0)
-		close(fd);
-}
 
 static void tracing_reset(void)
 {
