@@ -24,9 +24,10 @@ boot_job() {
 		printf 'share=%s\n' "${opt_share:+1}"
 		printf 'shell=%s\n' "${opt_shell:+1}"
 		printf 'console=%s\n' "$console"
-		# Some seconds ahead of the host's timeout, the guest says in its log where it hangs. (Its clock has to be the
-		# host's for that: under --icount it leaps whenever the guest idles.)
-		printf 'alarm=%s\n' $((opt_timeout >= 60 && !opt_icount ? opt_timeout - 10 : 0))
+		# Ahead of the host's patience, which began with the boot, the guest says in its log where it hangs. (Its clock
+		# has to be the host's for that: under --icount it leaps whenever the guest idles.)
+		printf 'alarm=%s\n' $((opt_timeout >= 60 && !opt_icount ? opt_timeout * 9 / 10 - 5 : 0))
+		printf 'silence=%s\n' $((opt_icount ? 0 : opt_silence))
 	} >"$dir/job/settings"
 	(
 		# In the C locale every byte is a character, and ${@Q} writes those it cannot print as octal escapes. So
@@ -124,6 +125,9 @@ boot() {
 	# QEMU, and its size can be checked.
 	local port status=0
 	args+=(-chardev "file,id=log,path=$work/log,append=on" -serial chardev:log -device virtio-serial-pci)
+	# What boot_autopsy asks, through a FIFO for each direction.
+	mkfifo "$work/monitor.in" "$work/monitor.out"
+	args+=(-chardev "pipe,id=monitor,path=$work/monitor" -mon chardev=monitor,mode=readline)
 	for port in out err status; do
 		args+=(
 			-chardev "file,id=$port,path=$work/$port,append=on"
@@ -151,6 +155,7 @@ boot() {
 boot_once() {
 	local port guest followers=() status=0
 
+	rm -f "$work/silent"
 	for port in out err status log; do
 		: >"$work/$port"
 	done
@@ -181,9 +186,10 @@ boot_stillborn() {
 	! grep -F 'Run /init as init process' "$work/log" >/dev/null
 }
 
-# boot_watch PID: ends the guest if its kernel takes too long to come to our first program.
+# boot_watch PID: ends the guest if its kernel takes too long to come to our first program, or if nothing comes out of it for
+# too long after that: somewhat longer than the guest's own patience, since what it has to say itself is better.
 boot_watch() {
-	local start=$SECONDS
+	local start=$SECONDS sizes before=''
 	while kill -0 "$1" 2>/dev/null && boot_stillborn; do
 		if ((SECONDS - start > boot_patience)); then
 			say "the guest's kernel is not up after $boot_patience s"
@@ -192,6 +198,36 @@ boot_watch() {
 		fi
 		sleep 0.2
 	done
+	((opt_silence && !opt_icount)) || return 0
+	while kill -0 "$1" 2>/dev/null; do
+		sizes=$(stat -c %s "$work"/{out,err,log})
+		if [[ $sizes != "$before" ]]; then
+			before=$sizes start=$SECONDS
+		elif ((SECONDS - start > opt_silence * 5 / 4 + 10)); then
+			boot_autopsy "$1"
+			: >"$work/silent"
+			kill "$1"
+			return
+		fi
+		sleep 1
+	done
+}
+
+# boot_autopsy PID: adds to the log what a guest that says nothing is about, as its emulator sees it: twice the registers of
+# all its CPUs, and how long each thread of QEMU ran in between. A guest whose CPUs stand still is another thing than one
+# that runs in circles.
+boot_autopsy() {
+	local emulator round thread
+	emulator=$(pgrep -P "$1") || return 0
+	for round in 1 2; do
+		echo "harness: QEMU's threads, with their clock ticks; the guest's CPUs"
+		for thread in "/proc/$emulator"/task/*; do
+			printf '%s %s\n' "$(<"$thread/comm")" "$(cut -d' ' -f3,14,15 "$thread/stat")"
+		done
+		echo 'info registers -a' >"$work/monitor.in"
+		# It has no end: what there is after some seconds is all.
+		timeout 4 cat "$work/monitor.out" | tr -d '\r' | grep -E '^(CPU#|R|CR|IDT)'
+	done >>"$work/log" 2>&1 || true
 }
 
 # boot_follow FILE PID: copies FILE to stdout as it grows, until PID has ended.
@@ -209,7 +245,9 @@ boot_judge() {
 	done <"$work/status"
 
 	boot_status=$STATUS_BROKEN
-	if [[ $1 == 124 || $1 == 137 ]]; then
+	if [[ -e $work/silent ]]; then
+		say "the guest hung: not a word from it for $opt_silence s, nor from its kernel"
+	elif [[ $1 == 124 || $1 == 137 ]]; then
 		say "the guest hung: no result within $opt_timeout s"
 	elif [[ $1 != 0 ]]; then
 		say "QEMU failed (exit $1):"
@@ -217,6 +255,8 @@ boot_judge() {
 	elif [[ ! -v record[end] ]]; then
 		if grep -F 'guest: no result in time' "$work/log" >/dev/null; then
 			say "the command hung: no result within $opt_timeout s"
+		elif grep -F 'guest: silent for' "$work/log" >/dev/null; then
+			say "the command hung: not a word from it for $opt_silence s"
 		else
 			say "the guest died: it powered off without a result"
 		fi
