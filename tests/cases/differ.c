@@ -388,9 +388,12 @@ static void statistics(const struct differ *d)
 
 static void stacks(const struct differ *d)
 {
-	struct fsession_link *link = attach_link(d, "stack", 0);
+	struct fsession_link *link;
 
 	fprintf(d->out, "stack traces\n");
+	/* A trampoline that is on its way out is a frame, too. */
+	WAIT_FOR(!ftrace_enabled_on(TM("outer")));
+	link = attach_link(d, "stack", 0);
 	call(d, TM("outer"), 5);
 	detach_link(link);
 }
