@@ -203,7 +203,7 @@ boot_watch() {
 		sizes=$(stat -c %s "$work"/{out,err,log})
 		if [[ $sizes != "$before" ]]; then
 			before=$sizes start=$SECONDS
-		elif ((SECONDS - start > opt_silence * 5 / 4 + 10)); then
+		elif ((SECONDS - start > opt_silence * 5 / 4 + 20)); then
 			boot_autopsy "$1"
 			: >"$work/silent"
 			kill "$1"
@@ -213,20 +213,25 @@ boot_watch() {
 	done
 }
 
-# boot_autopsy PID: adds to the log what a guest that says nothing is about, as its emulator sees it: twice the registers of
-# all its CPUs, and how long each thread of QEMU ran in between. A guest whose CPUs stand still is another thing than one
-# that runs in circles.
+# boot_autopsy PID: adds to the log what a guest that says nothing is about, as its emulator sees it: a few times, how long
+# each thread of QEMU ran, and each CPU's registers, the bytes about its program counter and its stack. A guest whose CPUs
+# stand still is another thing than one that runs in circles.
 boot_autopsy() {
-	local emulator round thread
+	local emulator round thread cpu monitor
 	emulator=$(pgrep -P "$1") || return 0
-	for round in 1 2; do
-		echo "harness: QEMU's threads, with their clock ticks; the guest's CPUs"
+	# For both directions: so it does not wait for the emulator, which may just have ended.
+	exec {monitor}<>"$work/monitor.in"
+	for round in 1 2 3 4 5; do
+		echo "harness: QEMU's threads, with their clock ticks; the guest's CPUs ($round of 5)"
 		for thread in "/proc/$emulator"/task/*; do
 			printf '%s %s\n' "$(<"$thread/comm")" "$(cut -d' ' -f3,14,15 "$thread/stat")"
 		done
-		echo 'info registers -a' >"$work/monitor.in"
-		# It has no end: what there is after some seconds is all.
-		timeout 4 cat "$work/monitor.out" | tr -d '\r' | grep -E '^(CPU#|R|CR|IDT)'
+		for ((cpu = 0; cpu < opt_cpus; cpu++)); do
+			printf '%s\n' "cpu $cpu" 'info registers' "x/16xb \$pc-8" "x/48gx \$sp" >&"$monitor"
+		done
+		# It has no end: what there is after some seconds is all. Not what was asked, which comes with a terminal's
+		# escapes, nor the registers of floating point.
+		timeout 2 cat "$work/monitor.out" | tr -d '\r' | grep -vE $'\e|^ *(F[CSP]|XMM|YMM|Q[0-9]|DR)'
 	done >>"$work/log" 2>&1 || true
 }
 
