@@ -163,6 +163,7 @@ CASE(kfunc_in_timer_inside,
 	if (kernel_is_rt())
 		SKIP("this verifier lets no program have a timer");
 	first = LOAD(TARGET, "start_timer");
+	e->only_at_entry = 1;
 	first_fd = attach(prog_fd(first, "start_timer"));
 	/* What calls a callback: once of the first program's, then of its own. */
 	obj = LOAD("bpf_timer_cb", "around_timer");

@@ -112,7 +112,10 @@ static int on_timer(void *map, int *key, struct timer *timer)
 	return 0;
 }
 
-/* Starts a timer in both runs; the callback runs later, in softirq. */
+/*
+ * Starts a timer in both runs, or in one; the callback runs later, in softirq. Of both
+ * it may run once or twice.
+ */
 SEC("fsession")
 int start_timer(void *ctx)
 {
@@ -126,6 +129,8 @@ int start_timer(void *ctx)
 		__sync_fetch_and_add(&e.session_runs[1], 1);
 	else
 		__sync_fetch_and_add(&e.session_runs[0], 1);
+	if (e.only_at_entry && bpf_session_is_return(ctx))
+		return 0;
 	bpf_timer_init(&timer->timer, &timers, 1 /* CLOCK_MONOTONIC */);
 	bpf_timer_set_callback(&timer->timer, on_timer);
 	bpf_timer_start(&timer->timer, 1000000 /* ns */, 0);

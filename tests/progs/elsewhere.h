@@ -22,6 +22,7 @@ struct elsewhere {
 	__u64 wrong_cookies;
 	__u32 only_tgid;
 	__u32 timers_to_start;
+	__u32 only_at_entry; /* start_timer() */
 };
 
 #endif /* ELSEWHERE_H */
