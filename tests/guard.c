@@ -12,7 +12,7 @@
  * use count of the fsession module, its live and draining sessions, what ftrace
  * traces with, the CPUs that are on, the kernel log (no splat; no line of fsession's
  * own unless --allow-log). Everything the case prints comes out as lines of
- * diagnosis.
+ * diagnosis. Every minute, stderr has how long the case has been running.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -37,6 +37,7 @@
 #define TRACING	  "/sys/kernel/tracing/"
 #define DRAIN_MS  20000 /* for calls that are on their way out */
 #define SETTLE_MS 20000 /* for what the kernel frees in its own time */
+#define QUIET_MS  60000 /* for what a case that takes long says nothing */
 
 static bool bad;
 
@@ -393,7 +394,8 @@ static pid_t start(char **argv, int *out)
 static int run(char **argv, unsigned int timeout)
 {
 	static char buf[65536];
-	uint64_t until = now_ms() + timeout * 1000ULL, linger = 0;
+	uint64_t start_ms = now_ms(), quiet = start_ms + QUIET_MS;
+	uint64_t until = start_ms + timeout * 1000ULL, linger = 0;
 	bool killed = false;
 	size_t len = 0;
 	int out, status = -1;
@@ -412,6 +414,15 @@ static int run(char **argv, unsigned int timeout)
 				break;
 			if (n <= 0)
 				usleep(10000);
+		}
+		/* Who waits for a sign of life may have less patience. */
+		if (now_ms() > quiet) {
+			fprintf(stderr, "# %s: %llu s, of %u\n",
+				argv[1] ? argv[1] : argv[0],
+				(unsigned long long)(now_ms() - start_ms) /
+					1000,
+				timeout);
+			quiet += QUIET_MS;
 		}
 		if (status < 0 && waitpid(pid, &status, WNOHANG) == pid) {
 			/* Whatever it started goes with it. */
