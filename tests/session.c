@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -505,46 +506,95 @@ int tm_sleeper(void)
  * The system
  */
 
+/* A file of /proc or the like, which does not say how long it is; free() it. */
+static char *file_text(const char *file)
+{
+	size_t size = 1 << 16, len = 0;
+	char *text = malloc(size);
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		FAIL("%s: %s", file, strerror(errno));
+	while (text && (n = read(fd, text + len, size - len - 1)) > 0) {
+		len += n;
+		if (size - len < size / 2)
+			text = realloc(text, size *= 2);
+	}
+	close(fd);
+	if (!text || n < 0)
+		FAIL("%s: %s", file, strerror(errno));
+	text[len] = '\0';
+	return text;
+}
+
+/* Tells one time that a module is loaded from another; 0 if it is not. */
+static ino_t module_instance(const char *module)
+{
+	struct stat st;
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/module/%s", module);
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+/*
+ * /proc/kallsyms, or of @module what it has of modules: as it was when last read, if
+ * the module is the same. An emulated kernel takes seconds to write it.
+ */
+static const char *kallsyms(const char *module)
+{
+	static char of[64], *text, *modules;
+	static ino_t instance;
+	ino_t now = module ? module_instance(module) : 0;
+
+	if (!text || (module && (strcmp(of, module) || instance != now))) {
+		free(text);
+		text = file_text("/proc/kallsyms");
+		modules = strstr(text, "\t[") ?: text + strlen(text);
+		/* With the line that it is in. */
+		while (modules > text && modules[-1] != '\n')
+			modules--;
+		snprintf(of, sizeof(of), "%s", module ?: "");
+		instance = now;
+	}
+	return module ? modules : text;
+}
+
 uint64_t symbol(const char *name, const char *module)
 {
-	char line[512], sym[256], mod[128], type;
-	unsigned long long addr;
-	uint64_t found = 0;
-	FILE *f = fopen("/proc/kallsyms", "r");
+	const char *text = kallsyms(module), *at, *line;
+	char words[320];
 
-	if (!f)
-		FAIL("/proc/kallsyms: %s", strerror(errno));
-	while (!found && fgets(line, sizeof(line), f)) {
-		int n;
-
-		/* There are 200,000 lines, and scanf() takes its time. */
-		if (!strstr(line, name))
+	/* "address type name\n" or "address type name\t[module]\n" */
+	if (module)
+		snprintf(words, sizeof(words), " %s\t[%s]\n", name, module);
+	else
+		snprintf(words, sizeof(words), " %s\n", name);
+	for (at = text; (at = strstr(at, words)); at++) {
+		if (at[-1] != 't' && at[-1] != 'T')
 			continue;
-		n = sscanf(line, "%llx %c %255s [%127[^]]", &addr, &type, sym,
-			   mod);
-		if (n < 3 || strcmp(sym, name) || (type != 't' && type != 'T'))
-			continue;
-		if (module ? n == 4 && !strcmp(mod, module) : n == 3)
-			found = addr;
+		for (line = at; line > text && line[-1] != '\n'; line--)
+			;
+		return strtoull(line, NULL, 16);
 	}
-	fclose(f);
-	return found;
+	return 0;
 }
 
 /* Is there a line in @file whose first word is @word? */
 static bool file_has_word(const char *file, const char *word)
 {
+	char *text = file_text(file), *line = text;
 	size_t len = strlen(word);
 	bool found = false;
-	char line[1024];
-	FILE *f = fopen(file, "r");
 
-	if (!f)
-		FAIL("%s: %s", file, strerror(errno));
-	while (!found && fgets(line, sizeof(line), f))
-		found = !strncmp(line, word, len) &&
+	while (line && !found) {
+		found = !strncmp(line, word, len) && line[len] &&
 			strchr(" \t\n[", line[len]);
-	fclose(f);
+		line = strchr(line, '\n');
+		line += !!line;
+	}
+	free(text);
 	return found;
 }
 
@@ -552,14 +602,11 @@ void symbols_at(const __u64 *addrs, unsigned int count,
 		char (*names)[SYMBOL_NAME])
 {
 	unsigned long long *best = calloc(count, sizeof(*best)), at;
-	FILE *f = fopen("/proc/kallsyms", "r");
-	char line[512], *end;
+	char *text = file_text("/proc/kallsyms"), *line, *rest = text, *end;
 	unsigned int i;
 
 	REQUIRE(best);
-	if (!f)
-		FAIL("/proc/kallsyms: %s", strerror(errno));
-	while (fgets(line, sizeof(line), f)) {
+	while ((line = strsep(&rest, "\n")) && *line) {
 		at = strtoull(line, &end, 16);
 		for (i = 0; i < count; i++) {
 			/* Of two at the same place the first one will do. */
@@ -568,10 +615,10 @@ void symbols_at(const __u64 *addrs, unsigned int count,
 			best[i] = at;
 			/* "address type name [module]" */
 			snprintf(names[i], sizeof(names[i]), "%.*s",
-				 (int)strcspn(end + 3, "\t\n "), end + 3);
+				 (int)strcspn(end + 3, "\t "), end + 3);
 		}
 	}
-	fclose(f);
+	free(text);
 	free(best);
 }
 

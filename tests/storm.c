@@ -224,34 +224,13 @@ int storm_clone(const struct bpf_program *prog, const char *function)
 	return fd;
 }
 
-/* In one go: /proc/kallsyms is long. */
 static void find_targets(void)
 {
-	char line[512], name[256], module[128], type;
-	unsigned long long addr;
 	unsigned int i;
-	FILE *f;
 
-	if (targets[0].addr)
-		return;
-	f = fopen("/proc/kallsyms", "re");
-	REQUIRE(f);
-	while (fgets(line, sizeof(line), f)) {
-		if (!strstr(line, "[" MODULE "]") ||
-		    sscanf(line, "%llx %c %255s [%127[^]]", &addr, &type, name,
-			   module) != 4)
-			continue;
-		for (i = 0; i <= TARGETS; i++) {
-			if (!strcmp(name, i < TARGETS ? churned[i] : NO_SITE))
-				targets[i].addr = addr;
-		}
-	}
-	fclose(f);
-	for (i = 0; i <= TARGETS; i++) {
-		REQUIRE(targets[i].addr);
-		targets[i].btf_id =
-			function_id(i < TARGETS ? churned[i] : NO_SITE);
-	}
+	for (i = 0; i <= TARGETS && !targets[i].addr; i++)
+		targets[i] =
+			testmod_target(i < TARGETS ? churned[i] : NO_SITE, 0);
 }
 
 /*

@@ -65,70 +65,14 @@ static void print_said(void)
 		}                                                             \
 	} while (0)
 
-/*
- * The test module's functions. To look up one takes as long as to look up all.
- */
-
-static struct {
-	char name[64];
-	uint64_t addr;
-	uint32_t id;
-} functions[128];
-
-static void read_functions(void)
-{
-	struct btf *btf = testmod_btf();
-	char line[512], name[64];
-	unsigned long long addr;
-	unsigned int n = 0, id, i;
-	FILE *f;
-
-	for (id = btf__type_cnt(kernel_btf()); id < btf__type_cnt(btf); id++) {
-		const struct btf_type *t = btf__type_by_id(btf, id);
-
-		if (!btf_is_func(t))
-			continue;
-		REQUIRE(n < ARRAY_SIZE(functions));
-		functions[n].id = id;
-		snprintf(functions[n++].name, sizeof(functions->name), "%s",
-			 btf__name_by_offset(btf, t->name_off));
-	}
-	f = fopen("/proc/kallsyms", "r");
-	REQUIRE(f);
-	while (fgets(line, sizeof(line), f)) {
-		if (!strstr(line, "[" MODULE "]") ||
-		    sscanf(line, "%llx %*c %63s", &addr, name) != 2)
-			continue;
-		for (i = 0; i < n; i++)
-			if (!strcmp(functions[i].name, name))
-				functions[i].addr = addr;
-	}
-	fclose(f);
-}
-
-static unsigned int look_up(const char *function)
-{
-	unsigned int i;
-
-	if (!functions[0].id)
-		read_functions();
-	for (i = 0; i < ARRAY_SIZE(functions); i++)
-		if (!strcmp(functions[i].name, function))
-			return i;
-	FAIL("no function '%s' in the test module", function);
-}
-
 static uint32_t id_of(const char *function)
 {
-	return functions[look_up(function)].id;
+	return testmod_target(function, 0).btf_id;
 }
 
 static uint64_t addr_of(const char *function)
 {
-	uint64_t addr = functions[look_up(function)].addr;
-
-	REQUIRE(addr);
-	return addr;
+	return testmod_target(function, 0).addr;
 }
 
 /*
