@@ -140,6 +140,7 @@ callers_run(struct fsession_frame *frame, unsigned long ip)
 		 * the program that runs, or one that something inside the function
 		 * calls. Then the program does not run on this CPU: if it had when
 		 * the function was called, there would be no such frame.
+		 * (On PREEMPT_RT bpf_ctx is another one then.)
 		 */
 		if (!this_cpu_read(*(int __percpu *)prog->active))
 			return FSESSION_RUNS;

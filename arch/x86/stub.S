@@ -166,13 +166,46 @@
 #define DEC_PREEMPT	decl	PREEMPT_COUNT
 #endif
 
-/* preempt_enable(): zero says that a reschedule is due, too. */
+/* Zero says that a reschedule is due, too. */
 .macro PREEMPT_ENABLE resched
 	DEC_PREEMPT
 #ifdef CONFIG_PREEMPTION
 	jz	\resched
 #endif
 .endm
+
+/*
+ * What a program runs under: run_lock() and run_unlock() of run.c. On PREEMPT_RT that
+ * takes calls, which leave no register that a call does not keep.
+ */
+#ifdef CONFIG_PREEMPT_RT
+.macro RUN_LOCK
+	call	__rcu_read_lock
+	call	migrate_disable
+.endm
+
+.macro RUN_UNLOCK
+	call	migrate_enable
+	call	__rcu_read_unlock
+.endm
+
+.macro RUN_UNLOCK_RESCHED resched
+	RUN_UNLOCK
+.endm
+#else
+.macro RUN_LOCK
+	INC_PREEMPT
+.endm
+
+/* A reschedule that is due is left to whoever goes on. */
+.macro RUN_UNLOCK
+	DEC_PREEMPT
+.endm
+
+.macro RUN_UNLOCK_RESCHED resched
+	PREEMPT_ENABLE \resched
+.endm
+#endif
 
 /* Goes to @to while the kernel keeps statistics of programs' runs. */
 .macro JUMP_IF_STATS to
@@ -203,7 +236,8 @@
  *
  * current->bpf_ctx stays ours until the exit half is done. Whoever runs a program
  * while f runs sets it and puts ours back, and the kfuncs see by the program's count
- * that it does not run.
+ * that it does not run. On PREEMPT_RT that may be counted by another task, so there
+ * bpf_ctx is ours only while the program runs.
  */
 .macro SOLO_ENTRY name, nr
 	INSN_OR_JUMP "STACK_IS_LOW", .Lbalance_\name
@@ -258,6 +292,12 @@
 	movq	$0, RESULT_WORD		/* no result yet */
 .endif
 
+#ifdef CONFIG_PREEMPT_RT
+	RUN_LOCK
+	PREEMPT_ENABLE .Lresched_run_\name
+.Lrun_\name:
+	movq	AT(FSESSION_FRAME_LIST), %r9
+#endif
 	leaq	WORD(0), %rdi
 	movq	FSESSION_LIST_FUNC(%r9), %rax
 	CALL_NOSPEC rax
@@ -265,7 +305,12 @@
 .ifc \nr, any
 	popq	RESULT_WORD
 .endif
-	PREEMPT_ENABLE .Lresched_entry_\name
+#ifdef CONFIG_PREEMPT_RT
+	movq	CURRENT, %rcx
+	movq	AT(FSESSION_FRAME_SAVED), %rdx
+	movq	%rdx, FSESSION_TASK_BPF_CTX(%rcx)
+#endif
+	RUN_UNLOCK_RESCHED .Lresched_entry_\name
 .endm
 
 /*
@@ -276,16 +321,21 @@
  */
 .macro SOLO_EXIT name, nr
 	pushq	%rdx
-	INC_PREEMPT
-	movq	AT(FSESSION_FRAME_LIST), %r9
-	cmpq	%rbx, FSESSION_LIST_ACTIVE(%r9)
-	jne	.Lslow_exit_\name
-	incl	%gs:(%rbx)
 .ifc \nr, any
 	movq	%rax, RESULT_WORD
 .else
 	movq	%rax, WORD(\nr)
 .endif
+	RUN_LOCK
+	movq	AT(FSESSION_FRAME_LIST), %r9
+	cmpq	%rbx, FSESSION_LIST_ACTIVE(%r9)
+	jne	.Lslow_exit_\name
+#ifdef CONFIG_PREEMPT_RT
+	movq	CURRENT, %rcx
+	leaq	AT(FSESSION_FRAME_RUN), %rdx
+	movq	%rdx, FSESSION_TASK_BPF_CTX(%rcx)
+#endif
+	incl	%gs:(%rbx)
 #ifdef FSESSION_META
 	movb	$0x80, AT(FSESSION_FRAME_NR + 7)
 #else
@@ -301,7 +351,7 @@
 	/* The list may be gone once it is counted out and preemption is on. */
 	movq	FSESSION_LIST_FLIGHT(%rcx), %rcx
 	incq	%gs:FSESSION_FLIGHT_OUT(%rcx)
-	PREEMPT_ENABLE .Lresched_exit_\name
+	RUN_UNLOCK_RESCHED .Lresched_exit_\name
 .Lexited_\name:
 	movq	CURRENT, %rcx
 .ifc \nr, any
@@ -314,7 +364,7 @@
 .endm
 
 /* What the two halves jump out to. */
-.macro SOLO_OUT_OF_LINE name
+.macro SOLO_OUT_OF_LINE name, nr
 .Llow_\name:
 	/* fsession_arch_stack_low(), unless it is another stack than the task's. */
 	movq	CURRENT, %r10
@@ -343,7 +393,15 @@
 	jmp	.Lslow_\name
 
 .Lslow_exit_\name:
-	DEC_PREEMPT
+	RUN_UNLOCK
+#ifdef CONFIG_PREEMPT_RT
+.ifc \nr, any
+	movq	RESULT_WORD, %rax
+.else
+	movq	WORD(\nr), %rax
+.endif
+	movq	AT(FSESSION_FRAME_RET), %rdx
+#endif
 	/* Before ret is where it was. */
 	movq	CURRENT, %rcx
 	movq	AT(FSESSION_FRAME_SAVED), %rsi
@@ -353,7 +411,11 @@
 	leaq	AT(0), %rsp
 	jmp	.Lexit_\name
 
-#ifdef CONFIG_PREEMPTION
+#ifdef CONFIG_PREEMPT_RT
+.Lresched_run_\name:
+	call	fsession_resched
+	jmp	.Lrun_\name
+#elif defined(CONFIG_PREEMPTION)
 .Lresched_entry_\name:
 	call	fsession_resched
 	jmp	.Lenter_body_\name
@@ -454,7 +516,7 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	CALL_BODY \name, \nr, solo
 	SOLO_EXIT \name, \nr
 	RETURN \nr
-	SOLO_OUT_OF_LINE \name
+	SOLO_OUT_OF_LINE \name, \nr
 	BRANCH_TO_BODY \name, \nr, solo
 	BALANCE \name, STACK_IS_LOW
 
