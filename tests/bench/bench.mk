@@ -19,7 +19,8 @@ bench-bpf := $(patsubst %.bpf.c,$(B)/%.bpf.o,\
 	$(sort $(wildcard tests/bench/*.bpf.c)))
 
 bench-bins := $(B)/tests/bench/calls $(B)/tests/bench/attach
-bench-objs := $(addprefix $(B)/tests/bench/,calls.o attach.o put.o bench.o)
+bench-objs := $(addprefix $(B)/tests/bench/,calls.o attach.o put.o drive.o \
+	bench.o)
 
 test-targets += $(bench-bins) $(bench-bpf)
 
@@ -31,7 +32,7 @@ $(bench-objs): $(B)/%.o: %.c $(userlib-include) | $(B)/.libbpf
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(user-cflags) -Itests -I$(B)/include -c -o $@ $<
 
-$(B)/tests/bench/calls: $(B)/tests/bench/put.o
+$(B)/tests/bench/calls: $(B)/tests/bench/put.o $(B)/tests/bench/drive.o
 $(bench-bins): %: %.o $(B)/tests/bench/bench.o $(B)/tests/functions.o \
 		$(B)/libfsession.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \

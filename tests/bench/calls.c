@@ -2,7 +2,7 @@
 /*
  * calls: what a traced call costs, side by side in one run.
  *
- *	calls [--many] [CALLS]
+ *	calls [--many | --cpus] [CALLS]
  *
  * Calls one function of the kernel CALLS times (200 unless given) with each
  * mechanism on it, and prints what a call takes longer than with nothing on it, in
@@ -30,37 +30,38 @@
 #include <bpf/libbpf.h>
 
 #include "bench.h"
+#include "drive.h"
 #include "put.h"
 
-#define RUNS 20
-
 /* clang-format off */
+#define EMPTY		"empty"
+#define VALUE		"value from entry to exit"
 #define ONE_FUNCTION	"empty, program on 1 function"
 #define FUNCTIONS_1000	"empty, program on 1,000 functions"
 #define ALL_FUNCTIONS	"empty, program on all functions"
 
 static const struct row rows[] = {
-	{ "empty", "session", SESSION, { "session_empty" }, 0, 0 },
-	{ "empty", "native fsession", NATIVE, { "native_empty" }, 0, 0 },
-	{ "empty", "fentry", TRAMPOLINE, { "fentry_empty" }, 0, 0 },
-	{ "empty", "fexit", TRAMPOLINE, { "fexit_empty" }, 0, 0 },
-	{ "empty", "fentry + fexit", TRAMPOLINE,
+	{ EMPTY, "session", SESSION, { "session_empty" }, 0, 0 },
+	{ EMPTY, "native fsession", NATIVE, { "native_empty" }, 0, 0 },
+	{ EMPTY, "fentry", TRAMPOLINE, { "fentry_empty" }, 0, 0 },
+	{ EMPTY, "fexit", TRAMPOLINE, { "fexit_empty" }, 0, 0 },
+	{ EMPTY, "fentry + fexit", TRAMPOLINE,
 	  { "fentry_empty", "fexit_empty" }, 0, 0 },
-	{ "empty", "kprobe.session", KPROBE_SESSION, { "kprobe_empty" }, 0, 0 },
-	{ "empty", "kprobe.multi + kretprobe.multi", KPROBE_MULTI,
+	{ EMPTY, "kprobe.session", KPROBE_SESSION, { "kprobe_empty" }, 0, 0 },
+	{ EMPTY, "kprobe.multi + kretprobe.multi", KPROBE_MULTI,
 	  { "kprobe_empty", "kretprobe_empty" }, 0, 0 },
-	{ "empty", "kprobe + kretprobe", PROBES,
+	{ EMPTY, "kprobe + kretprobe", PROBES,
 	  { "kprobe_empty", "kretprobe_empty" }, 0, 0 },
-	{ "empty", "tracer function", TRACER, { "function" }, 0, 0 },
-	{ "empty", "tracer function_graph", TRACER, { "function_graph" }, 0, 0 },
+	{ EMPTY, "tracer function", TRACER, { "function" }, 0, 0 },
+	{ EMPTY, "tracer function_graph", TRACER, { "function_graph" }, 0, 0 },
 
-	{ "value from entry to exit", "session", SESSION,
+	{ VALUE, "session", SESSION,
 	  { "session_cookie" }, 0, 0 },
-	{ "value from entry to exit", "session, native program", SESSION_NATIVE,
+	{ VALUE, "session, native program", SESSION_NATIVE,
 	  { "native_cookie" }, 0, 0 },
-	{ "value from entry to exit", "native fsession", NATIVE,
+	{ VALUE, "native fsession", NATIVE,
 	  { "native_cookie" }, 0, 0 },
-	{ "value from entry to exit", "fentry + fexit", TRAMPOLINE,
+	{ VALUE, "fentry + fexit", TRAMPOLINE,
 	  { "fentry_map", "fexit_map" }, 0, 0 },
 
 	{ "counting, per-CPU array", "session", SESSION,
@@ -108,67 +109,6 @@ static const struct row rows[] = {
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
-static unsigned int calls = 200;
-
-/* The program that calls the function, and one that does all but that. */
-struct driver {
-	struct bpf_object *obj;
-	int prog_fd;
-	struct bpf_map *result;
-};
-
-static struct driver load_driver(bool traced)
-{
-	struct driver d;
-	struct {
-		__u32 calls;
-		bool traced;
-	} * rodata;
-	struct bpf_program *prog;
-	struct bpf_map *map;
-	char path[PATH_MAX];
-	size_t size;
-
-	snprintf(path, sizeof(path), "%s/calls.bpf.o", put_directory);
-	d.obj = bpf_object__open_file(path, NULL);
-	if (!d.obj)
-		die("open '%s'", path);
-	bpf_object__for_each_program(prog, d.obj)
-		bpf_program__set_autoload(prog, !strcmp(bpf_program__name(prog),
-							"driver"));
-	map = bpf_object__find_map_by_name(d.obj, ".rodata");
-	d.result = bpf_object__find_map_by_name(d.obj, ".bss");
-	if (!map || !d.result)
-		die("no .rodata or .bss");
-	rodata = (void *)bpf_map__initial_value(map, &size);
-	rodata->calls = calls;
-	rodata->traced = traced;
-	if (bpf_object__load(d.obj))
-		die("load the driver");
-	d.prog_fd = bpf_program__fd(
-		bpf_object__find_program_by_name(d.obj, "driver"));
-	return d;
-}
-
-/* Nanoseconds per call. */
-static double drive(const struct driver *d)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, opts);
-	__u64 ns, least = 0;
-	int i;
-
-	for (i = 0; i < RUNS; i++) {
-		if (bpf_prog_test_run_opts(d->prog_fd, &opts))
-			die("run the driver");
-		if (bpf_map__lookup_elem(d->result, &(__u32){ 0 },
-					 sizeof(__u32), &ns, sizeof(ns), 0))
-			die("the driver's result");
-		if (!i || ns < least)
-			least = ns;
-	}
-	return (double)least / calls;
-}
-
 static void print_name(const char *group, const char *name)
 {
 	struct utsname u;
@@ -184,6 +124,12 @@ static void print_result(const struct row *row, double added,
 	print_name(row->group, row->name);
 	printf("\"programs\":%u,\"functions\":%u,\"added\":%.1f}\n",
 	       row->copies ? row->copies : 1, functions, added);
+}
+
+static void print_missing(const struct row *row, const char *why)
+{
+	print_name(row->group, row->name);
+	printf("\"missing\":\"%s\"}\n", why);
 }
 
 /* @untraced is the whole of a call when nothing is attached. */
@@ -204,8 +150,7 @@ static void measure(const struct row *row, const struct driver *driver,
 	}
 	put = missing ? NULL : put_on(row, true, &missing);
 	if (!put) {
-		print_name(row->group, row->name);
-		printf("\"missing\":\"%s\"}\n", missing);
+		print_missing(row, missing);
 		return;
 	}
 	all = drive(driver);
@@ -223,23 +168,91 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
 	return 0;
 }
 
+static void measure_all(const struct driver *driver, double nothing, bool many)
+{
+	double untraced = drive(driver);
+	size_t i;
+
+	print_name("untraced", "the call itself");
+	printf("\"programs\":0,\"functions\":0,\"added\":%.1f}\n",
+	       untraced - nothing);
+	for (i = 0; i < ROWS; i++) {
+		if (rows[i].functions && !many)
+			continue;
+		measure(&rows[i], driver, untraced);
+		fflush(stdout);
+	}
+}
+
+/*
+ * Several CPUs at a time
+ */
+
+/* Sessions, and what has a program at entry and one at exit by trampoline. */
+static bool is_measured_together(const struct row *row)
+{
+	if (strcmp(row->group, EMPTY) && strcmp(row->group, VALUE))
+		return false;
+	return row->how == SESSION || row->how == NATIVE ||
+	       (row->how == TRAMPOLINE && row->progs[1]);
+}
+
+static void measure_together(const struct row *row, const struct driver *driver)
+{
+	static const unsigned int cpus[] = { 4, 16 };
+	const char *missing = NULL;
+	struct row by_cpus = *row;
+	char group[128];
+	struct put *put;
+	double before;
+	size_t i;
+
+	by_cpus.group = group;
+	for (i = 0; i < sizeof(cpus) / sizeof(cpus[0]); i++) {
+		if (cpus[i] > (unsigned int)libbpf_num_possible_cpus())
+			break;
+		snprintf(group, sizeof(group), "%s, by %u CPUs at a time",
+			 row->group, cpus[i]);
+		before = drive_together(driver, cpus[i]);
+		put = put_on(row, true, &missing);
+		if (!put) {
+			print_missing(&by_cpus, missing);
+			continue;
+		}
+		print_result(&by_cpus, drive_together(driver, cpus[i]) - before,
+			     1);
+		put_off(put);
+		fflush(stdout);
+	}
+}
+
+static void measure_all_together(const struct driver *driver)
+{
+	size_t i;
+
+	for (i = 0; i < ROWS; i++) {
+		if (is_measured_together(&rows[i]))
+			measure_together(&rows[i], driver);
+	}
+}
+
 static int usage(void)
 {
-	fprintf(stderr, "usage: calls [--many] [CALLS]\n");
+	fprintf(stderr, "usage: calls [--many | --cpus] [CALLS]\n");
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
 	bool many = argc > 1 && !strcmp(argv[1], "--many");
+	bool cpus = argc > 1 && !strcmp(argv[1], "--cpus");
+	unsigned int calls = cpus ? 1000 : 200;
 	struct driver loop, driver;
-	double nothing, untraced;
 	char exe[PATH_MAX], *end;
 	ssize_t len;
-	size_t i;
 
-	argv += many;
-	argc -= many;
+	argv += many || cpus;
+	argc -= many || cpus;
 	if (argc > 1) {
 		calls = strtoul(argv[1], &end, 0);
 		if (argc > 2 || *end || !calls)
@@ -254,20 +267,14 @@ int main(int argc, char **argv)
 	if (!getenv("FSESSION_BENCH_VERBOSE"))
 		libbpf_set_print(quiet);
 
-	loop = load_driver(false);
-	driver = load_driver(true);
-	nothing = drive(&loop);
-	untraced = drive(&driver);
-	print_name("untraced", "the call itself");
-	printf("\"programs\":0,\"functions\":0,\"added\":%.1f}\n",
-	       untraced - nothing);
-	for (i = 0; i < ROWS; i++) {
-		if (rows[i].functions && !many)
-			continue;
-		measure(&rows[i], &driver, untraced);
-		fflush(stdout);
+	driver = driver_load(calls, true);
+	if (cpus) {
+		measure_all_together(&driver);
+	} else {
+		loop = driver_load(calls, false);
+		measure_all(&driver, drive(&loop), many);
+		driver_close(&loop);
 	}
-	bpf_object__close(loop.obj);
-	bpf_object__close(driver.obj);
+	driver_close(&driver);
 	return 0;
 }

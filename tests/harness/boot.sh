@@ -57,7 +57,7 @@ find_virtiofsd() {
 
 # boot COMMAND...: runs the guest; sets boot_status to what tests/vm is to exit with.
 boot() {
-	local layer accel cpus=$opt_cpus
+	local layer accel
 
 	boot_job "$work/initrd.d" "$@"
 	# The kernel unpacks any number of archives one after the other.
@@ -69,7 +69,6 @@ boot() {
 	if ((opt_icount)); then
 		# One nanosecond an instruction; without sleep=off the clock would follow the host's while the guest idles.
 		accel=tcg
-		cpus=1
 		clock=''
 	else
 		accel=${FSESSION_ACCEL:-$tcg}
@@ -77,7 +76,7 @@ boot() {
 
 	local args=(
 		-nodefaults -no-user-config -display none -no-reboot
-		-machine "$machine" -accel "$accel" -cpu "${opt_cpu:-$cpu}" -smp "$cpus" -m "$opt_mem"
+		-machine "$machine" -accel "$accel" -cpu "${opt_cpu:-$cpu}" -smp "$opt_cpus" -m "$opt_mem"
 		-kernel "$kernel_dir/vmlinuz" -initrd "$work/initrd"
 		# panic=-1 and -no-reboot: a panic ends QEMU at once. An oops does not: what runs on tells more about it, and
 		# the splat scanner sees it in any case. devkmsg=on: the last line must not fall to a rate limit.
