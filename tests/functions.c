@@ -27,8 +27,7 @@ struct symbols {
 	unsigned int count;
 };
 
-/* The whole file, NUL-terminated; NULL and errno. */
-static char *read_text(const char *file)
+char *read_text(const char *file)
 {
 	size_t room = 1 << 20, len = 0;
 	char *text = malloc(room), *more;

@@ -41,4 +41,10 @@ void functions_forget(struct fsession_target_desc *list, unsigned int count);
  */
 bool functions_enabled(void);
 
+/*
+ * The whole of a file of the kernel's, which does not say how long it is, with a NUL;
+ * free() it. NULL and errno if that fails.
+ */
+char *read_text(const char *file);
+
 #endif /* FUNCTIONS_H */

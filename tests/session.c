@@ -14,6 +14,7 @@
 
 #include <bpf/btf.h>
 
+#include "functions.h"
 #include "libfsession.h"
 #include "session.h"
 
@@ -506,25 +507,12 @@ int tm_sleeper(void)
  * The system
  */
 
-/* A file of /proc or the like, which does not say how long it is; free() it. */
 static char *file_text(const char *file)
 {
-	size_t size = 1 << 16, len = 0;
-	char *text = malloc(size);
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	char *text = read_text(file);
 
-	if (fd < 0)
+	if (!text)
 		FAIL("%s: %s", file, strerror(errno));
-	while (text && (n = read(fd, text + len, size - len - 1)) > 0) {
-		len += n;
-		if (size - len < size / 2)
-			text = realloc(text, size *= 2);
-	}
-	close(fd);
-	if (!text || n < 0)
-		FAIL("%s: %s", file, strerror(errno));
-	text[len] = '\0';
 	return text;
 }
 
