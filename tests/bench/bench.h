@@ -15,6 +15,9 @@
 /* Says the program's name, @fmt and what errno means, and exits. */
 void __attribute__((noreturn, format(printf, 1, 2))) die(const char *fmt, ...);
 
+/* Of the monotonic clock. */
+uint64_t now_ns(void);
+
 /*
  * bpf(BPF_LINK_CREATE) for attach types that libbpf may not know. All return a
  * file descriptor or a negative errno.

@@ -126,12 +126,6 @@ static void print_result(const struct row *row, double added,
 	       row->copies ? row->copies : 1, functions, added);
 }
 
-static void print_missing(const struct row *row, const char *why)
-{
-	print_name(row->group, row->name);
-	printf("\"missing\":\"%s\"}\n", why);
-}
-
 /* @untraced is the whole of a call when nothing is attached. */
 static void measure(const struct row *row, const struct driver *driver,
 		    double untraced)
@@ -150,7 +144,8 @@ static void measure(const struct row *row, const struct driver *driver,
 	}
 	put = missing ? NULL : put_on(row, true, &missing);
 	if (!put) {
-		print_missing(row, missing);
+		print_name(row->group, row->name);
+		printf("\"missing\":\"%s\"}\n", missing);
 		return;
 	}
 	all = drive(driver);
@@ -197,42 +192,26 @@ static bool is_measured_together(const struct row *row)
 	       (row->how == TRAMPOLINE && row->progs[1]);
 }
 
-static void measure_together(const struct row *row, const struct driver *driver)
+static void measure_all_together(struct driver driver, unsigned int cpus)
 {
-	static const unsigned int cpus[] = { 4, 16 };
-	const char *missing = NULL;
-	struct row by_cpus = *row;
+	double untraced;
 	char group[128];
-	struct put *put;
-	double before;
+	struct row row;
 	size_t i;
 
-	by_cpus.group = group;
-	for (i = 0; i < sizeof(cpus) / sizeof(cpus[0]); i++) {
-		if (cpus[i] > (unsigned int)libbpf_num_possible_cpus())
-			break;
-		snprintf(group, sizeof(group), "%s, by %u CPUs at a time",
-			 row->group, cpus[i]);
-		before = drive_together(driver, cpus[i]);
-		put = put_on(row, true, &missing);
-		if (!put) {
-			print_missing(&by_cpus, missing);
-			continue;
-		}
-		print_result(&by_cpus, drive_together(driver, cpus[i]) - before,
-			     1);
-		put_off(put);
-		fflush(stdout);
-	}
-}
-
-static void measure_all_together(const struct driver *driver)
-{
-	size_t i;
-
+	if (cpus > (unsigned int)libbpf_num_possible_cpus())
+		return;
+	driver.cpus = cpus;
+	untraced = drive(&driver);
 	for (i = 0; i < ROWS; i++) {
-		if (is_measured_together(&rows[i]))
-			measure_together(&rows[i], driver);
+		if (!is_measured_together(&rows[i]))
+			continue;
+		snprintf(group, sizeof(group), "%s, by %u CPUs at a time",
+			 rows[i].group, cpus);
+		row = rows[i];
+		row.group = group;
+		measure(&row, &driver, untraced);
+		fflush(stdout);
 	}
 }
 
@@ -269,7 +248,8 @@ int main(int argc, char **argv)
 
 	driver = driver_load(calls, true);
 	if (cpus) {
-		measure_all_together(&driver);
+		measure_all_together(driver, 4);
+		measure_all_together(driver, 16);
 	} else {
 		loop = driver_load(calls, false);
 		measure_all(&driver, drive(&loop), many);

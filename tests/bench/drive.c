@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -65,7 +64,7 @@ static void run(const struct driver *d)
 		die("run the driver");
 }
 
-double drive(const struct driver *d)
+static double drive_alone(const struct driver *d)
 {
 	__u64 ns, least = 0;
 	int i;
@@ -96,33 +95,6 @@ static struct {
 	pthread_barrier_t next;
 } together;
 
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
-}
-
-static void call_with(unsigned int cpu, unsigned int cpus)
-{
-	__atomic_add_fetch(&together.ready, 1, __ATOMIC_SEQ_CST);
-	if (cpu) {
-		while (!__atomic_load_n(&together.go, __ATOMIC_SEQ_CST))
-			;
-	} else {
-		while (__atomic_load_n(&together.ready, __ATOMIC_SEQ_CST) !=
-		       cpus)
-			;
-		together.begin = now();
-		__atomic_store_n(&together.go, true, __ATOMIC_SEQ_CST);
-	}
-	run(together.driver);
-	if (__atomic_add_fetch(&together.done, 1, __ATOMIC_SEQ_CST) == cpus)
-		together.end = now();
-	pthread_barrier_wait(&together.next);
-}
-
 static void pin(unsigned int cpu)
 {
 	cpu_set_t set;
@@ -133,37 +105,50 @@ static void pin(unsigned int cpu)
 		die("run on CPU %u", cpu);
 }
 
-struct caller {
-	pthread_t thread;
-	unsigned int cpu, cpus;
-};
-
-static void *caller(void *arg)
+static void call_together(bool first)
 {
-	const struct caller *c = arg;
+	__atomic_add_fetch(&together.ready, 1, __ATOMIC_SEQ_CST);
+	if (first) {
+		while (__atomic_load_n(&together.ready, __ATOMIC_SEQ_CST) !=
+		       together.driver->cpus)
+			;
+		together.begin = now_ns();
+		__atomic_store_n(&together.go, true, __ATOMIC_SEQ_CST);
+	} else {
+		while (!__atomic_load_n(&together.go, __ATOMIC_SEQ_CST))
+			;
+	}
+	run(together.driver);
+	if (__atomic_add_fetch(&together.done, 1, __ATOMIC_SEQ_CST) ==
+	    together.driver->cpus)
+		together.end = now_ns();
+}
+
+static void *caller(void *cpu)
+{
 	int i;
 
-	pin(c->cpu);
+	pin((uintptr_t)cpu);
 	for (i = 0; i < RUNS; i++) {
 		pthread_barrier_wait(&together.next);
-		call_with(c->cpu, c->cpus);
+		call_together(!cpu);
+		pthread_barrier_wait(&together.next);
 	}
 	return NULL;
 }
 
-double drive_together(const struct driver *d, unsigned int cpus)
+static double drive_together(const struct driver *d)
 {
-	struct caller c[cpus];
+	pthread_t thread[d->cpus];
 	uint64_t least = 0;
-	unsigned int cpu;
+	uintptr_t cpu;
 	int i;
 
 	together.driver = d;
-	pthread_barrier_init(&together.next, NULL, cpus + 1);
-	for (cpu = 0; cpu < cpus; cpu++) {
-		c[cpu] = (struct caller){ .cpu = cpu, .cpus = cpus };
-		if (pthread_create(&c[cpu].thread, NULL, caller, &c[cpu]))
-			die("a thread for CPU %u", cpu);
+	pthread_barrier_init(&together.next, NULL, d->cpus + 1);
+	for (cpu = 0; cpu < d->cpus; cpu++) {
+		if (pthread_create(&thread[cpu], NULL, caller, (void *)cpu))
+			die("a thread for CPU %u", (unsigned int)cpu);
 	}
 	for (i = 0; i < RUNS; i++) {
 		together.ready = 0;
@@ -174,8 +159,13 @@ double drive_together(const struct driver *d, unsigned int cpus)
 		if (!i || together.end - together.begin < least)
 			least = together.end - together.begin;
 	}
-	for (cpu = 0; cpu < cpus; cpu++)
-		pthread_join(c[cpu].thread, NULL);
+	for (cpu = 0; cpu < d->cpus; cpu++)
+		pthread_join(thread[cpu], NULL);
 	pthread_barrier_destroy(&together.next);
-	return (double)least / d->calls / cpus;
+	return (double)least / d->calls / d->cpus;
+}
+
+double drive(const struct driver *d)
+{
+	return d->cpus ? drive_together(d) : drive_alone(d);
 }

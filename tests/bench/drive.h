@@ -15,16 +15,17 @@ struct driver {
 	int prog_fd;
 	struct bpf_map *result;
 	unsigned int calls;
+	unsigned int cpus; /* that call at a time; 0: who asks does, alone */
 };
 
 /* One that makes @calls calls; or that does all but that, unless @traced. */
 struct driver driver_load(unsigned int calls, bool traced);
 void driver_close(struct driver *d);
 
-/* Nanoseconds per call. */
+/*
+ * Nanoseconds per call: of the calls; of several CPUs at a time, of all that they do
+ * from the first call to the last.
+ */
 double drive(const struct driver *d);
-
-/* ... when CPUs 0 to @cpus - 1 call at a time: of all they do, by call. */
-double drive_together(const struct driver *d, unsigned int cpus);
 
 #endif /* DRIVE_H */
