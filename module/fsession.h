@@ -41,7 +41,6 @@ void fsession_stub(void);
  */
 #if defined(FSESSION_ARCH_SOLO_STUB) && defined(CONFIG_SMP) && \
 	defined(CONFIG_JUMP_LABEL) && defined(FSESSION_RCU_WATCHING) && \
-	(!defined(CONFIG_PREEMPT_RT) || defined(FSESSION_ARCH_SOLO_RT)) && \
 	!defined(CONFIG_PROVE_RCU) && !defined(CONFIG_CFI_CLANG) && \
 	!defined(CONFIG_CFI) && !defined(CONFIG_KMSAN)
 #define FSESSION_SOLO_STUB

@@ -76,8 +76,10 @@ static inline bool fsession_arch_stack_low(const struct fsession_frame *frame)
 #endif
 }
 
-/* The stub can run a program by itself: see fsession.h. */
+/* The stub can run a program by itself, if nothing preempts that: see fsession.h. */
+#ifndef CONFIG_PREEMPT_RT
 #define FSESSION_ARCH_SOLO_STUB
+#endif
 
 #ifdef FSESSION_STACK_BITS
 #define FSESSION_STACK_OFFSETS() \

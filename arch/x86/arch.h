@@ -72,8 +72,6 @@ static inline bool fsession_arch_stack_low(const struct fsession_frame *frame)
 /* The stub can run a program by itself: see fsession.h. */
 #ifdef CONFIG_PREEMPT_COUNT
 #define FSESSION_ARCH_SOLO_STUB
-/* ... also where a program may be preempted. */
-#define FSESSION_ARCH_SOLO_RT
 #endif
 
 /* What the stub has to know of structures that only x86 has: see offsets.c. */

@@ -166,7 +166,7 @@
 #define DEC_PREEMPT	decl	PREEMPT_COUNT
 #endif
 
-/* Zero says that a reschedule is due, too. */
+/* preempt_enable(): zero says that a reschedule is due, too. */
 .macro PREEMPT_ENABLE resched
 	DEC_PREEMPT
 #ifdef CONFIG_PREEMPTION
