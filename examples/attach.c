@@ -13,6 +13,18 @@
 
 #define MAX_LINKS 16
 
+/* The kernel's own fsession counts the runs that it missed, at most. */
+static void print_counts(const char *name, const struct fsession_info *info)
+{
+	if (info->entries != FSESSION_NOT_COUNTED)
+		printf("%s: %llu entries, %llu exits, %llu misses\n", name,
+		       info->entries, info->exits, info->misses);
+	else if (info->misses != FSESSION_NOT_COUNTED)
+		printf("%s: %llu missed runs\n", name, info->misses);
+	else
+		printf("%s: not counted\n", name);
+}
+
 int main(int argc, char **argv)
 {
 	struct fsession_link *links[MAX_LINKS];
@@ -56,12 +68,7 @@ int main(int argc, char **argv)
 
 		if (fsession_link__info(links[i], &info, name, sizeof(name)))
 			goto out;
-		/* The kernel's own sessions count only what they miss. */
-		if (info.entries == FSESSION_NOT_COUNTED)
-			printf("%s: %llu misses\n", name, info.misses);
-		else
-			printf("%s: %llu entries, %llu exits, %llu misses\n",
-			       name, info.entries, info.exits, info.misses);
+		print_counts(name, &info);
 	}
 	err = 0;
 out:
