@@ -93,11 +93,10 @@ static __always_inline bool on_our_stack(struct fsession_frame *frame)
  *
  * bpf_ctx may be anything that some program runner keeps there; it always lies on
  * a kernel stack with more above it than a frame is long, so that looking for a
- * guard is safe. A callback that interrupts a session's program finds that one's
- * bpf_ctx, but not on its own stack; one that runs in a traced function finds the
- * function's, whose program does not run. A program that a session's program sets off,
- * by way of a tracepoint, finds it on its stack, but is not the one that the frame
- * names.
+ * guard is safe. It is a frame's only while that one's program runs. A callback that
+ * interrupts that finds it, but not on its own stack. A program that a session's
+ * program sets off, by way of a tracepoint, finds it on its stack, but is not the one
+ * that the frame names.
  */
 static __always_inline struct fsession_frame *ctx_frame(void)
 {
@@ -133,20 +132,11 @@ callers_run(struct fsession_frame *frame, unsigned long ip)
 
 	if (run >= FSESSION_RUNS || !on_our_stack(frame))
 		return FSESSION_RUNS;
-	if (run <= FSESSION_SOLO_EXIT) {
+	/* It runs: nobody has put it yet. */
+	if (run <= FSESSION_SOLO_EXIT)
 		prog = READ_ONCE_NOCHECK(frame->list)->session[0]->held;
-		/*
-		 * A callback, since the caller is not the main function: one of
-		 * the program that runs, or one that something inside the function
-		 * calls. Then the program does not run on this CPU: if it had when
-		 * the function was called, there would be no such frame.
-		 * (On PREEMPT_RT bpf_ctx is another one then.)
-		 */
-		if (!this_cpu_read(*(int __percpu *)prog->active))
-			return FSESSION_RUNS;
-	} else {
+	else
 		prog = READ_ONCE_NOCHECK(frame->prog);
-	}
 	return prog && prog_has_ip(prog, ip) ? run : FSESSION_RUNS;
 }
 

@@ -206,6 +206,22 @@ alternative_endif
 	b	.Lcounted_\op\()_\name
 .endm
 
+/* current->bpf_ctx is ours; x14 is current. */
+.macro SOLO_SET_BPF_CTX
+	ADR_AT	x17, FSESSION_FRAME_RUN
+	str	x17, [x14, #FSESSION_TASK_BPF_CTX]
+.endm
+
+/* And what it was at the entry again. */
+.macro SOLO_RESTORE_BPF_CTX nr
+.ifc \nr, any
+	ldr	x16, AT(FSESSION_FRAME_BPF_CTX)
+	str	x16, [x14, #FSESSION_TASK_BPF_CTX]
+.else
+	str	x20, [x14, #FSESSION_TASK_BPF_CTX]
+.endif
+.endm
+
 /*
  * The entry half, of what fsession_enter() does, for a solo list. sp is at the
  * frame's run context, and stays there while f runs. Leaves for slow with nothing
@@ -220,9 +236,9 @@ alternative_endif
  * here for each kind of context. Whose byte it is does not matter, since a run is
  * let in only if the others are zero.
  *
- * current->bpf_ctx stays ours until the exit half is done. Whoever runs a program
- * while f runs sets it and puts ours back, and the kfuncs see by the program's count
- * that it does not run.
+ * current->bpf_ctx is ours only while the program runs. While f runs it is the
+ * caller's: f may be a helper of a program that runs, and go by it, or call that
+ * program back.
  *
  * Order: what is read here is found by following pointers from the site table on,
  * each published by a release when all behind it was there, which takes no barrier.
@@ -301,8 +317,7 @@ alternative_endif
 .else
 	ldr	x20, [x14, #FSESSION_TASK_BPF_CTX]
 .endif
-	ADR_AT	x17, FSESSION_FRAME_RUN
-	str	x17, [x14, #FSESSION_TASK_BPF_CTX]
+	SOLO_SET_BPF_CTX
 
 	blr	x9
 	get_this_cpu_offset x15
@@ -310,6 +325,7 @@ alternative_endif
 	sub	w16, w16, #1
 	str	w16, [x15, x19]
 	mrs	x14, sp_el0
+	SOLO_RESTORE_BPF_CTX \nr
 	PREEMPT_ENABLE .Lresched_entry_\name
 .endm
 
@@ -321,16 +337,6 @@ alternative_endif
 	RESTORE_REGS any
 .else
 	RESTORE_ARGS \nr
-.endif
-.endm
-
-/* Puts back what current->bpf_ctx was at the entry; x14 is current. */
-.macro SOLO_RESTORE_BPF_CTX nr
-.ifc \nr, any
-	ldr	x16, AT(FSESSION_FRAME_BPF_CTX)
-	str	x16, [x14, #FSESSION_TASK_BPF_CTX]
-.else
-	str	x20, [x14, #FSESSION_TASK_BPF_CTX]
 .endif
 .endm
 
@@ -369,6 +375,7 @@ alternative_endif
 	eor	x13, x13, #FSESSION_TO_EXIT
 	str	x13, AT(FSESSION_FRAME_GUARD)
 #endif
+	SOLO_SET_BPF_CTX
 .ifc \nr, any
 	str	x0, [x20]
 .else
@@ -423,7 +430,6 @@ alternative_endif
 	b	.Lslow_\name
 
 .Lslow_exit_\name:
-	SOLO_RESTORE_BPF_CTX \nr
 	PREEMPT_ENABLE_NO_RESCHED
 	sub	sp, x29, #FSESSION_FRAME_RECORD
 	b	.Lexit_\name

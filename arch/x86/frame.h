@@ -8,7 +8,7 @@
  *	body	[ return address into f, past the site ]  pushed by f's call
  *	rbp	[ rbp of f's caller                    ]  <- rbp
  *	rbx	[ rbx of f's caller                    ]
- *	r12	[ r12 of f's caller, where we use it   ]
+ *	r12	[ r12 of f's caller                    ]
  *	words	[ 6 argument registers, 1 spare        ]  <- ctx, unless wide
  *	nr	[ number of argument words             ]  ctx[-1]
  *	func	[ address of f                         ]  ctx[-2]
@@ -17,11 +17,12 @@
  *	run	[ struct bpf_tramp_run_ctx, 2 words    ]  <- current->bpf_ctx
  *	ret	[ rax, rdx as f returned them          ]
  *
- * When the stub runs the program itself, the frame ends here. The upper word of
- * run, for which nobody asks, is the cookie. In the place of the upper word of ret
- * is the current->bpf_ctx of f's caller, where rsp is while f runs. Below it is at
- * the entry, while the program runs, what lay in the result's word, and at the exit
- * the rdx that f returned; rax is in the result's word.
+ * When the stub runs the program itself, the frame ends here, and while f runs with
+ * run, where rsp is. The upper word of run, for which nobody asks, is the cookie. At
+ * the exit, rdx as f returned it is in its place of ret, and rax in the result's
+ * word. While the program runs, where the number of words is not known, the
+ * current->bpf_ctx of f's caller has the upper word of ret and what lay in the
+ * result's word the lower one at the entry, and bpf_ctx the lower one at the exit.
  *
  * When C runs programs, there is more:
  *
@@ -43,7 +44,6 @@
 #define FSESSION_SHARED_STUB_SIZE	16
 
 #define FSESSION_FRAME_RET	48
-#define FSESSION_FRAME_SAVED	56
 #define FSESSION_FRAME_RUN	64
 #define FSESSION_FRAME_LIST	80
 #define FSESSION_FRAME_GUARD	88
@@ -93,7 +93,6 @@ struct fsession_frame {
 };
 
 static_assert(offsetof(struct fsession_frame, ret) == FSESSION_FRAME_RET);
-static_assert(offsetof(struct fsession_frame, ret[1]) == FSESSION_FRAME_SAVED);
 static_assert(offsetof(struct fsession_frame, run) == FSESSION_FRAME_RUN);
 static_assert(offsetof(struct fsession_frame, list) == FSESSION_FRAME_LIST);
 static_assert(offsetof(struct fsession_frame, guard) == FSESSION_FRAME_GUARD);

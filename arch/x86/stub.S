@@ -68,15 +68,13 @@
 .endif
 .endm
 
-/* Also of rbx, and of r12 where it is used: elsewhere its place is left empty. */
+/* Also of rbx and r12, which the halves use. */
 .macro SAVE_REGS nr
 	pushq	%rbx
-.ifc \nr, any
 	pushq	%r12
+.ifc \nr, any
 	/* The shared stub's number. */
 	pushq	%rax
-.else
-	pushq	$0
 .endif
 .ifc \nr, 6
 	pushq	$0
@@ -225,7 +223,7 @@
 /*
  * The entry half, of what fsession_enter() does, for a solo list. rsp is at the
  * words, and rbx and r12 are in the frame. Leaves for slow with nothing done but for
- * rbx; comes out below with rsp at what was current->bpf_ctx.
+ * rbx; comes out below with rsp at the run context.
  *
  * One question is asked for many: the count at list->active is not zero when the
  * program runs on this CPU already, and it is never zero where that is not the
@@ -234,10 +232,9 @@
  * at once: whoever comes in between is an interrupt, and leaves the count as it
  * found it.
  *
- * current->bpf_ctx stays ours until the exit half is done. Whoever runs a program
- * while f runs sets it and puts ours back, and the kfuncs see by the program's count
- * that it does not run. On PREEMPT_RT that may be counted by another task, so there
- * bpf_ctx is ours only while the program runs.
+ * current->bpf_ctx is ours only while the program runs. While f runs it is the
+ * caller's: f may be a helper of a program that runs, and go by it, or call that
+ * program back. What it was is kept in r12 where the number of words is known.
  */
 .macro SOLO_ENTRY name, nr
 	INSN_OR_JUMP "STACK_IS_LOW", .Lbalance_\name
@@ -284,12 +281,15 @@
 	pushq	$0			/* cookie */
 	pushq	FSESSION_LIST_COOKIE(%r9)
 	movq	CURRENT, %rcx
-	leaq	AT(FSESSION_FRAME_RUN), %rdx
+.ifc \nr, any
+	movq	%rsp, %rdx
 	pushq	FSESSION_TASK_BPF_CTX(%rcx)
 	movq	%rdx, FSESSION_TASK_BPF_CTX(%rcx)
-.ifc \nr, any
 	pushq	RESULT_WORD
 	movq	$0, RESULT_WORD		/* no result yet */
+.else
+	movq	FSESSION_TASK_BPF_CTX(%rcx), %r12
+	movq	%rsp, FSESSION_TASK_BPF_CTX(%rcx)
 .endif
 
 #ifdef CONFIG_PREEMPT_RT
@@ -302,14 +302,13 @@
 	movq	FSESSION_LIST_FUNC(%r9), %rax
 	CALL_NOSPEC rax
 	decl	%gs:(%rbx)
+	movq	CURRENT, %rcx
 .ifc \nr, any
 	popq	RESULT_WORD
+	popq	FSESSION_TASK_BPF_CTX(%rcx)
+.else
+	movq	%r12, FSESSION_TASK_BPF_CTX(%rcx)
 .endif
-#ifdef CONFIG_PREEMPT_RT
-	movq	CURRENT, %rcx
-	movq	AT(FSESSION_FRAME_SAVED), %rdx
-	movq	%rdx, FSESSION_TASK_BPF_CTX(%rcx)
-#endif
 	RUN_UNLOCK_RESCHED .Lresched_entry_\name
 .endm
 
@@ -330,11 +329,12 @@
 	movq	AT(FSESSION_FRAME_LIST), %r9
 	cmpq	%rbx, FSESSION_LIST_ACTIVE(%r9)
 	jne	.Lslow_exit_\name
-#ifdef CONFIG_PREEMPT_RT
 	movq	CURRENT, %rcx
 	leaq	AT(FSESSION_FRAME_RUN), %rdx
+.ifc \nr, any
+	pushq	FSESSION_TASK_BPF_CTX(%rcx)
+.endif
 	movq	%rdx, FSESSION_TASK_BPF_CTX(%rcx)
-#endif
 	incl	%gs:(%rbx)
 #ifdef FSESSION_META
 	movb	$0x80, AT(FSESSION_FRAME_NR + 7)
@@ -346,6 +346,12 @@
 	movq	FSESSION_LIST_FUNC(%r9), %rax
 	CALL_NOSPEC rax
 	decl	%gs:(%rbx)
+	movq	CURRENT, %rcx
+.ifc \nr, any
+	popq	FSESSION_TASK_BPF_CTX(%rcx)
+.else
+	movq	%r12, FSESSION_TASK_BPF_CTX(%rcx)
+.endif
 	movq	AT(FSESSION_FRAME_LIST), %rcx
 	movq	$0, AT(FSESSION_FRAME_GUARD)
 	/* The list may be gone once it is counted out and preemption is on. */
@@ -353,14 +359,12 @@
 	incq	%gs:FSESSION_FLIGHT_OUT(%rcx)
 	RUN_UNLOCK_RESCHED .Lresched_exit_\name
 .Lexited_\name:
-	movq	CURRENT, %rcx
 .ifc \nr, any
 	movq	RESULT_WORD, %rax
 .else
 	movq	WORD(\nr), %rax
 .endif
 	popq	%rdx
-	popq	FSESSION_TASK_BPF_CTX(%rcx)
 .endm
 
 /* What the two halves jump out to. */
@@ -394,20 +398,13 @@
 
 .Lslow_exit_\name:
 	RUN_UNLOCK
-#ifdef CONFIG_PREEMPT_RT
 .ifc \nr, any
 	movq	RESULT_WORD, %rax
 .else
 	movq	WORD(\nr), %rax
 .endif
-	movq	AT(FSESSION_FRAME_RET), %rdx
-#endif
-	/* Before ret is where it was. */
-	movq	CURRENT, %rcx
-	movq	AT(FSESSION_FRAME_SAVED), %rsi
-	movq	%rsi, FSESSION_TASK_BPF_CTX(%rcx)
+	/* rdx has its place already. */
 	movq	%rax, AT(FSESSION_FRAME_RET)
-	movq	%rdx, AT(FSESSION_FRAME_RET + 8)
 	leaq	AT(0), %rsp
 	jmp	.Lexit_\name
 
@@ -457,10 +454,8 @@
 .endm
 
 /* Back to the caller of f. */
-.macro RETURN nr
-.ifc \nr, any
+.macro RETURN
 	movq	AT(FSESSION_FRAME_R12), %r12
-.endif
 	movq	AT(FSESSION_FRAME_RBX), %rbx
 	leave
 	/* Drop body: f is done with it. */
@@ -515,7 +510,7 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 .Lenter_body_\name:
 	CALL_BODY \name, \nr, solo
 	SOLO_EXIT \name, \nr
-	RETURN \nr
+	RETURN
 	SOLO_OUT_OF_LINE \name, \nr
 	BRANCH_TO_BODY \name, \nr, solo
 	BALANCE \name, STACK_IS_LOW
@@ -547,7 +542,7 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	call	fsession_exit
 	movq	AT(FSESSION_FRAME_RET), %rax
 	movq	AT(FSESSION_FRAME_RET + 8), %rdx
-	RETURN \nr
+	RETURN
 
 .Lextra_or_pass_\name:
 	/* Positive: bytes of stack that this call needs below the frame. */
@@ -562,9 +557,7 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	/* Negative: no session here. Go on into f as if never called. */
 	RESTORE_ARGS \nr
 	RESTORE_WORD %r9, 5, \nr
-.ifc \nr, any
 	movq	AT(FSESSION_FRAME_R12), %r12
-.endif
 	INSN_OR_JUMP __stringify({disp32} movq AT(FSESSION_FRAME_RBX), %rbx), \
 		.Lpass_branch_\name
 	leave
