@@ -74,7 +74,7 @@
 	pushq	%r12
 .ifc \nr, any
 	/* The shared stub's number. */
-	pushq	%rax
+	pushq	%r10
 .endif
 .ifc \nr, 6
 	pushq	$0
@@ -247,15 +247,15 @@
 	/* The site: as fsession_site_find(). */
 .ifc \name, fsession_shared_stub
 	leaq	fsession_shared_body(%rip), %rcx
-	movq	(%rcx, %rax, 8), %rax
+	movq	(%rcx, %r10, 8), %r10
 .else
-	movq	AT(FSESSION_FRAME_BODY), %rax
+	movq	AT(FSESSION_FRAME_BODY), %r10
 .endif
 	movq	fsession_table(%rip), %rcx
 	movl	FSESSION_TABLE_BYTES(%rcx), %edx
-	andl	%eax, %edx
+	andl	%r10d, %edx
 	movq	FSESSION_TABLE_SLOT(%rcx, %rdx), %r8
-	cmpl	%eax, FSESSION_SITE_KEY(%r8)
+	cmpl	%r10d, FSESSION_SITE_KEY(%r8)
 	jne	.Lprobe_\name
 .Lfound_\name:
 	movq	FSESSION_SITE_LIST(%r8), %r9
@@ -371,23 +371,23 @@
 .macro SOLO_OUT_OF_LINE name, nr
 .Llow_\name:
 	/* fsession_arch_stack_low(), unless it is another stack than the task's. */
-	movq	CURRENT, %r10
-	movq	%rsp, %r11
-	subq	FSESSION_TASK_STACK(%r10), %r11
-	cmpq	$FSESSION_STACK_LOW, %r11
+	movq	CURRENT, %r8
+	movq	%rsp, %r9
+	subq	FSESSION_TASK_STACK(%r8), %r9
+	cmpq	$FSESSION_STACK_LOW, %r9
 	jb	.Lslow_\name
 	jmp	.Lroom_\name
 
 .Lprobe_\name:
 	/* A site with another key, or the one that stands for none. */
-	leaq	fsession_no_site(%rip), %r10
+	leaq	fsession_no_site(%rip), %r11
 .Lnext_\name:
-	cmpq	%r10, %r8
+	cmpq	%r11, %r8
 	je	.Lslow_preempt_\name
 	addl	$8, %edx
 	andl	FSESSION_TABLE_BYTES(%rcx), %edx
 	movq	FSESSION_TABLE_SLOT(%rcx, %rdx), %r8
-	cmpl	%eax, FSESSION_SITE_KEY(%r8)
+	cmpl	%r10d, FSESSION_SITE_KEY(%r8)
 	jne	.Lnext_\name
 	jmp	.Lfound_\name
 
@@ -475,8 +475,10 @@
  *	rdi rsi rdx rcx r8 r9
  *			arguments of f
  *	rbx rbp r12-r15	the caller's; kept
- *	rax r10 r11	dead at the entry of a function that is not variadic; in
- *			the shared stub rax is its number
+ *	rax		dead at the entry of a function that is not variadic; but
+ *			the result, where somebody has overridden the call, whose
+ *			body is a return then: kept where no session is found
+ *	r10 r11		dead; in the shared stub r10 is its number
  * Leaves f's return value, rax and rdx, as f left it. Nobody comes here by an
  * indirect branch, so there is no ENDBR: ftrace's trampoline returns here.
  *
@@ -521,6 +523,7 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	INSN_OR_JUMP "FRAME_TO_RSP", .Lbalance_\name
 .Lbalance_done_\name:
 #endif
+	movq	%rax, AT(FSESSION_FRAME_RET)
 	movq	%rsp, %rdi
 	xorl	%edx, %edx
 .Lenter_\name:
@@ -555,6 +558,7 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 
 .Lpass_\name:
 	/* Negative: no session here. Go on into f as if never called. */
+	movq	AT(FSESSION_FRAME_RET), %rax
 	RESTORE_ARGS \nr
 	RESTORE_WORD %r9, 5, \nr
 	movq	AT(FSESSION_FRAME_R12), %r12
@@ -591,12 +595,12 @@ STUB fsession_shared_stub, fsession_enter_shared, any
 STUB fsession_stub_\nr, fsession_enter, \nr
 .endr
 
-/* One a function, so that its number says which: rax is dead at entry. */
+/* One a function, so that its number says which: r10 is dead at entry. */
 .macro SHARED_STUB number
 SYM_START(fsession_shared_stub_\number, SYM_L_LOCAL, .balign FSESSION_SHARED_STUB_SIZE, 0xcc;)
 	/* Not needed here either, but the note of it is no match for .altmacro. */
 	ENDBR
-	movl	$\number, %eax
+	movl	$\number, %r10d
 	jmp	fsession_shared_stub
 SYM_FUNC_END(fsession_shared_stub_\number)
 .endm

@@ -347,6 +347,25 @@ static void post_saw(const struct target *t, bool attached)
 			 CALLS);
 }
 
+CASE(coexist_override, "who overrides a call has its result returned")
+{
+	struct recording r = recording_start("count", module_function.name);
+	struct fsession_tm_call call = tm_prepare(module_function.name, 1);
+	int fd = SYS(open("/dev/" MODULE, O_RDWR | O_CLOEXEC));
+
+	SYS(ioctl(fd, FSESSION_TM_OVERRIDE, module_function.name));
+	/* The function sees no arguments, which the test module minds. */
+	CHECK_EQ(try_tm_call(&call), 0);
+	CHECK_EQ(call.ret[0], FSESSION_TM_OVERRIDDEN);
+	check_recorded(r.rec, 0);
+	SYS(ioctl(fd, FSESSION_TM_OVERRIDE, NULL));
+	call = tm_prepare(module_function.name, 1);
+	tm_call(&call);
+	check_recorded(r.rec, 1);
+	close(fd);
+	recording_end(&r);
+}
+
 static const struct other post_handler = { post_on, post_off, post_before,
 					   post_saw };
 

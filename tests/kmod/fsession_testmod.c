@@ -1132,15 +1132,40 @@ static void probe_remove(struct probe *probe)
 	probe->registered = false;
 }
 
-static int probe_add(struct probe *probe, const char *name)
+/* A function that leaves the result as it finds it. */
+void just_return(void);
+asm("	.pushsection .text\n"
+    "	.type just_return, %function\n"
+    "just_return:\n"
+#ifdef CONFIG_X86
+    "	" ASM_RET "\n"
+#else
+    "	ret\n"
+#endif
+    "	.size just_return, . - just_return\n"
+    "	.popsection\n");
+
+static int probe_override(struct kprobe *kp, struct pt_regs *regs)
+{
+	regs_set_return_value(regs, FSESSION_TM_OVERRIDDEN);
+	instruction_pointer_set(regs, (unsigned long)just_return);
+	return 1;
+}
+NOKPROBE_SYMBOL(probe_override);
+
+static int probe_add(struct probe *probe, const char *name, bool override)
 {
 	int err;
 
 	memset(&probe->kprobe, 0, sizeof(probe->kprobe));
 	strscpy(probe->name, name, sizeof(probe->name));
 	probe->kprobe.symbol_name = probe->name;
-	probe->kprobe.pre_handler = probe_pre;
-	probe->kprobe.post_handler = probe_post;
+	if (override) {
+		probe->kprobe.pre_handler = probe_override;
+	} else {
+		probe->kprobe.pre_handler = probe_pre;
+		probe->kprobe.post_handler = probe_post;
+	}
 	atomic_set(&probe->pre, 0);
 	atomic_set(&probe->post, 0);
 	err = register_kprobe(&probe->kprobe);
@@ -1268,9 +1293,11 @@ static long testmod_intrude(struct file_data *data, unsigned int cmd,
 	mutex_lock(&data->mutex);
 	switch (cmd) {
 	case FSESSION_TM_PROBE:
+	case FSESSION_TM_OVERRIDE:
 		probe_remove(&data->probe);
 		if (arg)
-			ret = probe_add(&data->probe, name);
+			ret = probe_add(&data->probe, name,
+					cmd == FSESSION_TM_OVERRIDE);
 		break;
 	case FSESSION_TM_PROBED:
 		ret = probe_hits(&data->probe);
@@ -1322,6 +1349,7 @@ static long testmod_ioctl(struct file *file, unsigned int cmd,
 	case FSESSION_TM_WAITING:
 		return atomic_read(&waiting);
 	case FSESSION_TM_PROBE:
+	case FSESSION_TM_OVERRIDE:
 	case FSESSION_TM_REDIRECT:
 		return testmod_intrude(file->private_data, cmd,
 				       (const char __user *)arg);

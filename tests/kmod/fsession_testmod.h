@@ -80,6 +80,13 @@ struct fsession_tm_call {
 /* Returns how often it was hit. */
 #define FSESSION_TM_PROBED	_IO('F', 0x94)
 /*
+ * Have calls of the function of this name (a user pointer; NULL for none) return
+ * FSESSION_TM_OVERRIDDEN without running it, as bpf_override_return() does, until told
+ * otherwise or the file is closed. Instead of FSESSION_TM_PROBE.
+ */
+#define FSESSION_TM_OVERRIDE	_IO('F', 0x97)
+#define FSESSION_TM_OVERRIDDEN	0x0e55
+/*
  * Have ftrace continue in another function when that of this name is called (a
  * user pointer; NULL for none), until told otherwise or the file is closed. For
  * fsession_test_patched, fsession_test_arg12 and cmdline_proc_show. The first
