@@ -48,6 +48,25 @@ static __always_inline void fsession_prog_leave(struct bpf_prog *prog)
 }
 
 /*
+ * Has the program a stack of its own for each CPU? Then it must not run where a run
+ * of it was preempted.
+ */
+static inline bool fsession_prog_private_stack(const struct bpf_prog *prog)
+{
+#ifdef HAVE_PRIVATE_STACK
+	u32 i;
+
+	for (i = 0; i < prog->aux->func_cnt; i++) {
+		if (prog->aux->func[i]->aux->priv_stack_ptr)
+			return true;
+	}
+	return prog->aux->priv_stack_ptr;
+#else
+	return false;
+#endif
+}
+
+/*
  * What a program finds in the word before its context, besides the number of argument
  * words. @cookie_index says how many words before the context its cookie is. That is
  * for programs of the kernel's own fsession, which look there instead of calling

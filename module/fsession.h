@@ -197,7 +197,7 @@ struct fsession_odd {
 	u64 missed;	/* program was running on this CPU, or low on stack */
 	u64 skipped;	/* came in before attach was done, or after detach */
 	u64 unran_out;	/* went out of a missed or skipped call */
-	u64 dropped;	/* entry ran, exit did not: detached in between */
+	u64 dropped;	/* entry ran, exit did not: detached, or no stack for it */
 };
 
 /* Sums over the lists that a session was on. */
@@ -243,6 +243,8 @@ struct fsession_session {
 
 	/* Written once, before the session is visible. */
 	bool sleepable;
+	/* A run may be preempted, and no other may begin on that CPU then. */
+	bool exclusive;
 	u32 id;
 	u32 prog_id;
 	struct fsession_targets *targets;

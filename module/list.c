@@ -98,12 +98,13 @@ void fsession_solo_free(struct fsession_session *s)
  * The stub runs the one program of a solo list by itself while @active is the
  * program's own recursion count. That is so from the end of attach to detach, for
  * programs about which there is no more to know than what the list says: such
- * as are machine code, do not sleep, and have one attach cookie for all functions.
+ * as are machine code, do not sleep, may run on top of a run of themselves that was
+ * preempted, and have one attach cookie for all functions.
  */
 void fsession_solo_start(struct fsession_session *s)
 {
 #ifdef FSESSION_SOLO_STUB
-	if (s->held->jited && !s->sleepable && !s->cookies)
+	if (s->held->jited && !s->sleepable && !s->exclusive && !s->cookies)
 		WRITE_ONCE(s->solo.active, (int __percpu *)s->held->active);
 #endif
 }

@@ -26,6 +26,7 @@ probe-flags := \
 	$(call probe-c,ops_func_ip,OPS_FUNC_IP) \
 	$(call probe-c,bin_read_new,BIN_READ_NEW) \
 	$(call probe-c,pcpu_hot,PCPU_HOT) \
+	$(call probe-c,private_stack,PRIVATE_STACK) \
 	$(call probe-c,fsession,FSESSION)
 
 ifeq ($(call try-run,$(probe-cc) $(fsession-includes) $(probe-flags) -c \

@@ -219,8 +219,8 @@ static __always_inline void run_entries(struct fsession_frame *frame,
  * guard for permission: a program that is in the middle of a run on this CPU
  * got there either before the call was entered, and then the entry was a miss,
  * or has been preempted (sleepable, or PREEMPT_RT), and then skipping would
- * break the pair. It does take the guard, so that calls from the exit are
- * misses.
+ * break the pair. That is done only where there is no stack for a second run. It
+ * does take the guard, so that calls from the exit are misses.
  */
 static __always_inline void run_exit(struct fsession_frame *frame,
 				     const struct fsession_session *s,
@@ -233,8 +233,12 @@ static __always_inline void run_exit(struct fsession_frame *frame,
 	} else if (unlikely(!prog)) {
 		this_cpu_inc(s->odd->dropped);
 	} else {
-		fsession_prog_enter(prog);
-		run_prog(frame, s, prog, ctx, cookie, meta);
+		if (unlikely(!fsession_prog_enter(prog) && s->exclusive)) {
+			this_cpu_inc(s->odd->dropped);
+			prog_missed(prog);
+		} else {
+			run_prog(frame, s, prog, ctx, cookie, meta);
+		}
 		fsession_prog_leave(prog);
 	}
 }

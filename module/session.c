@@ -322,6 +322,8 @@ static struct fsession_session *session_new(struct bpf_prog *prog,
 	if (s->targets->index)
 		s->cookies = s->targets;
 	if (fsession_solo_init(s)) {
+	s->exclusive = (s->sleepable || IS_ENABLED(CONFIG_PREEMPT_RT)) &&
+		       fsession_prog_private_stack(prog);
 		session_free_parts(s);
 		return NULL;
 	}

@@ -7,6 +7,7 @@
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -245,6 +246,82 @@ CASE(sleepable_detach_at_entry, "detached while the entry run sleeps")
 CASE(sleepable_detach_at_exit, "detached while the exit run sleeps")
 {
 	check_detach(1);
+}
+
+/* A thread in a system call, all on one CPU. */
+struct reader {
+	pthread_t thread;
+	volatile __u32 *tid;
+	int pipefd[2];
+};
+
+static void *read_in_thread(void *arg)
+{
+	struct reader *r = arg;
+	cpu_set_t set;
+	char byte;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	SYS(sched_setaffinity(0, sizeof(set), &set));
+	*r->tid = gettid();
+	SYS(read(r->pipefd[0], &byte, 1));
+	return NULL;
+}
+
+static void reader_start(struct reader *r, __u32 *tid)
+{
+	r->tid = tid;
+	SYS(pipe(r->pipefd));
+	REQUIRE_EQ(pthread_create(&r->thread, NULL, read_in_thread, r), 0);
+}
+
+static void reader_end(struct reader *r)
+{
+	SYS(write(r->pipefd[1], "", 1));
+	pthread_join(r->thread, NULL);
+	close(r->pipefd[0]);
+	close(r->pipefd[1]);
+}
+
+CASE(sleepable_stack, "what a run that sleeps has on its stack stays")
+{
+	struct sleepable_case c = load_named("on_stack", false);
+	struct fsession_target_desc t = kernel_target(SYSCALL("read"), 0);
+	struct fsession_attach_multi multi = {
+		.size = sizeof(multi),
+		.prog_fd = c.prog_fd,
+		.targets = (uintptr_t)&t,
+		.count = 1,
+	};
+	struct reader leaves, sleeps;
+	struct fsession_info i;
+	int fd;
+
+	missing_page();
+	c.s->user[0] = (uintptr_t)missing;
+	fd = try_ioctl(device(), FSESSION_IOC_ATTACH_MULTI, &multi);
+	REQUIRE(fd >= 0);
+	/* One is in the function, when the other one's entry run goes to sleep. */
+	reader_start(&leaves, &c.s->tids[0]);
+	WAIT_FOR(*(volatile __u64 *)&c.s->runs[0] == 1);
+	reader_start(&sleeps, &c.s->tids[1]);
+	wait_for_fault();
+	reader_end(&leaves);
+	i = info(fd);
+	if (kernel_is_at_least(6, 13))
+		CHECK_OP(i.dropped, >=, 1);
+	else
+		CHECK_EQ(c.s->runs[1], 1);
+	give_page(1);
+	reader_end(&sleeps);
+	CHECK_EQ(c.s->runs[0], 2);
+	CHECK_EQ(c.s->bad, 0);
+	i = info(fd);
+	check_books_balance(&i);
+	close(fd);
+	bpf_object__close(c.obj);
+	close(uffd);
 }
 
 CASE(sleepable_two_tasks, "two tasks sleep in the program at once")

@@ -61,6 +61,28 @@ int anywhere(void *ctx)
 	return 0;
 }
 
+/* Has more on its stack than fits beside another run. */
+SEC("fsession.s/bpf_fentry_test1")
+int on_stack(void *ctx)
+{
+	__u32 tid = bpf_get_current_pid_tgid(), i;
+	volatile __u64 marks[16];
+	__u64 value;
+
+	if (tid != sleepable.tids[0] && tid != sleepable.tids[1])
+		return 0;
+	for (i = 0; i < 16; i++)
+		marks[i] = tid + i;
+	if (tid == sleepable.tids[1] && !bpf_session_is_return(ctx))
+		bpf_copy_from_user(&value, sizeof(value),
+				   (void *)sleepable.user[0]);
+	for (i = 0; i < 16; i++)
+		if (marks[i] != tid + i)
+			sleepable.bad++;
+	sleepable.runs[bpf_session_is_return(ctx)]++;
+	return 0;
+}
+
 SEC("fsession/bpf_fentry_test1")
 int BPF_PROG(does_not, int a, int ret)
 {

@@ -10,6 +10,7 @@ struct sleepable {
 	__u64 user[2];
 	__u32 only_tgid;
 	__u32 pad;
+	__u32 tids[2]; /* on_stack(): of whom; the second one copies at entry */
 
 	__u64 runs[2];
 	__u64 copied[2]; /* the value of the last run */

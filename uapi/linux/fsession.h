@@ -62,9 +62,11 @@
  * A *miss* is a call for which the program did not run because it was already
  * running on that CPU, or because a quarter or less of the kernel stack was left
  * (on x86_64: of the task's; of an interrupt's nobody asks); it has neither an entry
- * nor an exit run. *dropped* calls left after detach. *abandoned* calls will never
- * leave: their task exited inside the function. Calls made where RCU does not watch
- * (idle) are not seen.
+ * nor an exit run. *dropped* calls left after detach, or on a CPU on which a run of
+ * the program had been preempted (a sleepable one; any on PREEMPT_RT), if the kernel
+ * gives it a stack of its own for each CPU (from 6.13 on). *abandoned* calls will
+ * never leave: their task exited inside the function. Calls made where RCU does not
+ * watch (idle) are not seen.
  *
  *
  * DOC: Argument structures
@@ -349,7 +351,7 @@ enum fsession_state {
  * @exits:		[out] exit runs
  * @misses:		[out] calls without a run
  * @inside:		[out] entered and not left
- * @dropped:		[out] left after detach
+ * @dropped:		[out] left without an exit run
  * @abandoned:		[out] task exited inside
  * @name:		[in] user pointer: where to put the function's name,
  *			"function" or "function [module]"

@@ -34,6 +34,7 @@ typedef unsigned int gfp_t;
 
 #define KBUILD_MODNAME	    "fsession"
 #define CONFIG_PROC_FS	    1
+#define IS_ENABLED(option)  0
 #define HAVE_DIRECT_OPS	    1
 #define HAVE_PROG_SLEEPABLE 1
 
