@@ -261,6 +261,9 @@ struct fsession_session {
 	bool visible;			/* attach has succeeded */
 	bool aged;			/* a grace period began since detach */
 	unsigned int lists;		/* current and retired lists it is on */
+	/* Of a sleepable program: no run is left, and how that is found out. */
+	bool quiet;
+	struct rcu_head quiet_rcu;
 	struct fsession_books folded;	/* of lists that are gone */
 
 	atomic64_t abandoned;

@@ -11,7 +11,8 @@
  * the program is put; functions that nobody traces are given back to ftrace;
  * old lists that have drained are freed; sessions that are on no list any more
  * are freed and let go of the module. What has not drained is looked at again
- * later: a task may sleep inside a traced function for days.
+ * later: a task may sleep inside a traced function for days, or a run of a sleepable
+ * program, for which there is a grace period of its own that nobody else waits for.
  */
 #include <linux/filter.h>
 #include <linux/module.h>
@@ -76,26 +77,32 @@ static void session_free(struct fsession_session *s)
 	module_put(THIS_MODULE);
 }
 
-/*
- * The first half of a pass: all that must come before the grace period. True if
- * that has to be one for sleepable programs, too.
- */
-static bool reap_age(void)
+static void sleepable_quiet(struct rcu_head *rcu)
+{
+	struct fsession_session *s =
+		container_of(rcu, struct fsession_session, quiet_rcu);
+
+	/* The last touch; pairs with reap_programs(). */
+	smp_store_release(&s->quiet, true);
+	reap_soon();
+}
+
+/* The first half of a pass: all that must come before the grace period. */
+static void reap_age(void)
 {
 	struct fsession_session *s;
-	bool sleepable = false;
 
 	lockdep_assert_held(&fsession_mutex);
 	list_for_each_entry(s, &sessions, node) {
 		/* Pairs with detach: its program is gone by now. */
-		if (smp_load_acquire(&s->live))
+		if (smp_load_acquire(&s->live) || s->aged)
 			continue;
 		s->aged = true;
-		sleepable |= s->sleepable && s->held;
+		if (s->sleepable)
+			call_rcu_tasks_trace(&s->quiet_rcu, sleepable_quiet);
 	}
 	fsession_site_remove_dead();
 	fsession_list_age();
-	return sleepable;
 }
 
 static void reap_programs(void)
@@ -104,10 +111,11 @@ static void reap_programs(void)
 
 	lockdep_assert_held(&fsession_mutex);
 	list_for_each_entry(s, &sessions, node) {
-		if (s->aged && s->held) {
-			bpf_prog_put(s->held);
-			s->held = NULL;
-		}
+		if (!s->aged || !s->held ||
+		    (s->sleepable && !smp_load_acquire(&s->quiet)))
+			continue;
+		bpf_prog_put(s->held);
+		s->held = NULL;
 	}
 }
 
@@ -121,7 +129,7 @@ static bool reap_sessions(void)
 	list_for_each_entry_safe(s, tmp, &sessions, node) {
 		if (READ_ONCE(s->live))
 			continue;
-		if (!s->aged || s->lists) {
+		if (!s->aged || s->held || s->lists) {
 			left = true;
 			continue;
 		}
@@ -134,15 +142,13 @@ static bool reap_sessions(void)
 static void reap(struct work_struct *work)
 {
 	struct fsession_reg *reg;
-	bool left, sleepable;
+	bool left;
 
 	mutex_lock(&fsession_mutex);
-	sleepable = reap_age();
+	reap_age();
 	mutex_unlock(&fsession_mutex);
 
 	synchronize_rcu();
-	if (sleepable)
-		synchronize_rcu_tasks_trace();
 
 	mutex_lock(&fsession_mutex);
 	reap_programs();
@@ -316,14 +322,14 @@ static struct fsession_session *session_new(struct bpf_prog *prog,
 	}
 	s->held = prog;
 	s->sleepable = fsession_prog_sleepable(prog);
+	s->exclusive = (s->sleepable || IS_ENABLED(CONFIG_PREEMPT_RT)) &&
+		       fsession_prog_private_stack(prog);
 	s->prog_id = prog->aux->id;
 	s->owner = get_pid(task_tgid(current));
 	s->attach_cookie = a->target[0].attach_cookie;
 	if (s->targets->index)
 		s->cookies = s->targets;
 	if (fsession_solo_init(s)) {
-	s->exclusive = (s->sleepable || IS_ENABLED(CONFIG_PREEMPT_RT)) &&
-		       fsession_prog_private_stack(prog);
 		session_free_parts(s);
 		return NULL;
 	}
@@ -564,6 +570,8 @@ int fsession_session_init(void)
 
 void fsession_session_exit(void)
 {
+	/* Who said last that a program is quiet, and is not through with it. */
+	rcu_barrier_tasks_trace();
 	cancel_delayed_work_sync(&reap_work);
 	destroy_workqueue(reap_wq);
 	WARN_ON(!list_empty(&sessions));

@@ -15,6 +15,8 @@
 #include "progs/sleepable.h"
 #include "session.h"
 
+#define TARGET "fsession_test_arg1"
+
 struct sleepable_case {
 	struct bpf_object *obj;
 	struct sleepable *s;
@@ -246,6 +248,33 @@ CASE(sleepable_detach_at_entry, "detached while the entry run sleeps")
 CASE(sleepable_detach_at_exit, "detached while the exit run sleeps")
 {
 	check_detach(1);
+}
+
+CASE(sleepable_stalls_nobody, "others go while the entry run sleeps")
+{
+	struct sleepable_case c = sleepable_load(false);
+	struct recording other;
+	pthread_t thread;
+	int fd;
+
+	missing_page();
+	c.s->user[0] = (uintptr_t)missing;
+	fd = attach(c.prog_fd);
+	REQUIRE_EQ(pthread_create(&thread, NULL, run_in_thread, &c.prog_fd), 0);
+	wait_for_fault();
+	close(fd);
+	other = recording_start("count", TARGET);
+	tm_calls(TARGET, 10);
+	check_recorded(other.rec, 10);
+	recording_detach(&other);
+	WAIT_FOR(!ftrace_enabled_on(TARGET));
+	WAIT_FOR(query().draining == 1);
+	give_page(1);
+	pthread_join(thread, NULL);
+	recording_end(&other);
+	CHECK_EQ(c.s->bad, 0);
+	bpf_object__close(c.obj);
+	close(uffd);
 }
 
 /* A thread in a system call, all on one CPU. */

@@ -153,11 +153,39 @@ void cancel_delayed_work_sync(struct delayed_work *work)
 	work->pending = false;
 }
 
+static struct rcu_head *trace_pending;
+
+void call_rcu_tasks_trace(struct rcu_head *rcu,
+			  void (*func)(struct rcu_head *rcu))
+{
+	rcu->next = trace_pending;
+	rcu->func = func;
+	trace_pending = rcu;
+}
+
+static void call_back(void)
+{
+	struct rcu_head *rcu;
+
+	while ((rcu = trace_pending)) {
+		trace_pending = rcu->next;
+		rcu->func(rcu);
+	}
+}
+
+void rcu_barrier_tasks_trace(void)
+{
+	kernel_might_sleep();
+	call_back();
+}
+
 bool kernel_work(void)
 {
 	struct delayed_work *work = workqueue.only;
 	struct call *caller = call;
 
+	if (!kernel.working)
+		call_back();
 	if (!work || !work->pending || kernel.working)
 		return false;
 	work->pending = false;
@@ -204,13 +232,6 @@ void synchronize_rcu(void)
 		next = rcu->next;
 		kfree(rcu->free);
 	}
-}
-
-void synchronize_rcu_tasks_trace(void)
-{
-	kernel_might_sleep();
-	kernel_assert(!kernel.mutexes);
-	kernel_point();
 }
 
 /*
@@ -734,7 +755,7 @@ void kernel_check_gone(void)
 	kernel_assert(!fd_reserved());
 	kernel_assert(!kernel.mutexes && !kernel.rcu && !kernel.working);
 	synchronize_rcu();
-	kernel_assert(!rcu_pending);
+	kernel_assert(!rcu_pending && !trace_pending);
 	kernel_assert(!kernel.allocated);
 	kernel_assert(!kernel.pids);
 	kernel_assert(!THIS_MODULE->refs);

@@ -451,13 +451,18 @@ bool kernel_work(void);
 struct rcu_head {
 	struct rcu_head *next;
 	void *free;
+	void (*func)(struct rcu_head *rcu);
 };
 
 void rcu_read_lock(void);
 void rcu_read_unlock(void);
 #define rcu_is_watching() true
 void synchronize_rcu(void);
-void synchronize_rcu_tasks_trace(void);
+/* Called back before the next work is done. */
+void call_rcu_tasks_trace(struct rcu_head *rcu,
+			  void (*func)(struct rcu_head *rcu));
+void rcu_barrier_tasks_trace(void);
+#define synchronize_rcu_tasks_rude() synchronize_rcu()
 void kernel_free_later(struct rcu_head *rcu, void *p);
 #define kvfree_rcu(p, member) kernel_free_later(&(p)->member, p)
 
@@ -713,8 +718,10 @@ struct ftrace_ops {
 	unsigned long *ips;
 	unsigned int nr;
 	unsigned long addr; /* 0: not registered */
+	unsigned long flags;
 	bool freed;
 };
+#define FTRACE_OPS_FL_ENABLED 1UL
 
 int ftrace_set_filter_ips(struct ftrace_ops *ops, unsigned long *ips,
 			  unsigned int nr, int remove, int reset);
