@@ -307,7 +307,7 @@ static __always_inline long enter(struct fsession_frame *frame, void *extra,
 	const struct fsession_site *site;
 	u64 *ctx, *result;
 
-	/* Idle, or a CPU on its way off: nothing would protect a reader. */
+	/* Idle: nothing would protect a reader. */
 	if (unlikely(!fsession_rcu_watching()))
 		return -1;
 	run_lock();
