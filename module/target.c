@@ -322,18 +322,19 @@ static char *split_symbol(char *symbol, bool *start)
 }
 
 /*
- * Finds out the symbol at @func, and whether that is its beginning. A module that
- * it is in is pinned; there is only one, since all targets are in the same BTF.
+ * Finds out the symbol at @func, whether it is a module's, and whether that is its
+ * beginning. A module that is wanted there (@pin) is pinned; there is only one, since
+ * all targets are in the same BTF.
  */
 static int find_symbol(struct fsession_attachment *a, unsigned long func,
-		       bool *in_module, bool *start)
+		       bool pin, bool *in_module, bool *start)
 {
 	char *module;
 
 	sprint_symbol(a->symbol, func);
 	module = split_symbol(a->symbol, start);
 	*in_module = module;
-	if (!module)
+	if (!module || !pin)
 		return 0;
 	if (!a->owner) {
 		a->owner = pin_module(module);
@@ -361,7 +362,7 @@ int fsession_target_at(struct fsession_attachment *a, struct fsession_target *t,
 	bool is_in_module, start;
 	int err;
 
-	err = find_symbol(a, t->func, &is_in_module, &start);
+	err = find_symbol(a, t->func, in_module, &is_in_module, &start);
 
 	reason = btf_name ? denied_reason(btf_name) : FSESSION_REASON_NONE;
 	reason = reason ?: denied_reason(a->symbol);
@@ -533,10 +534,16 @@ static int resolve_one(struct multi *m, struct fsession_attachment *a,
 		if (names == ERR_PTR(-ENOMEM))
 			return fsession_refuse(t, -ENOMEM,
 					       FSESSION_REASON_NONE);
-		m->names = IS_ERR(names) ? NULL : names;
+		if (IS_ERR(names)) {
+			/* Another module's address, which may be the first one. */
+			module_put(a->owner);
+			a->owner = NULL;
+			return fsession_refuse(t, -ESTALE,
+					       FSESSION_REASON_NAME);
+		}
+		m->names = names;
 	}
-	if (!m->names || !fsession_btf_name_is(m->names, func, a->symbol,
-					       strlen(a->symbol)))
+	if (!fsession_btf_name_is(m->names, func, a->symbol, strlen(a->symbol)))
 		return fsession_refuse(t, -ESTALE, FSESSION_REASON_NAME);
 	if (fsession_btf_model(m->btf, proto, &model))
 		return fsession_refuse(t, -EOPNOTSUPP, FSESSION_REASON_ARGS);

@@ -357,6 +357,34 @@ CASE(multi_refused, "every refused target has its status; none is attached",
 	nothing_attached(ARG1);
 }
 
+/* @t[0] is where no function of @target's BTF is; @target is left. */
+static void check_left(const char *target, desc_t *t, int status,
+		       unsigned int reason)
+{
+	struct recording r = recording_load("count", target);
+	int fd = try_multi(r.prog_fd, t, 2, FSESSION_MULTI_SKIP);
+
+	CHECK_OP(fd, >=, 0);
+	check_status(&t[0], status, reason);
+	check_status(&t[1], 0, 0);
+	if (fd >= 0)
+		close(fd);
+	recording_end(&r);
+}
+
+CASE(multi_foreign_first, "another module's address first: the rest is attached")
+{
+	desc_t kernel[2] = { kernel_target("bpf_fentry_test2", 0),
+			     kernel_target("bpf_fentry_test1", 0) };
+	desc_t module[2] = { testmod_target(ARG2, 0), testmod_target(ARG1, 0) };
+
+	kernel[0].addr = symbol(ARG1, MODULE);
+	check_left("bpf_fentry_test1", kernel, -ENOTUNIQ,
+		   FSESSION_REASON_AMBIGUOUS);
+	module[0].addr = symbol("fsession_selftest_regs", "fsession");
+	check_left(ARG1, module, -ESTALE, FSESSION_REASON_NAME);
+}
+
 CASE(multi_denied, "what must not be traced is refused as for one")
 {
 	struct recording r = recording_load("count", "bpf_fentry_test1");
