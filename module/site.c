@@ -213,7 +213,10 @@ static bool target_steady(void *target)
 	return steady;
 }
 
-/* Refuses a target whose site, which is not changing, can take no session. */
+/*
+ * Refuses a target whose site, which is not changing, can take no session. Then
+ * nothing keeps the site once the mutex is let go.
+ */
 static void check_site(struct fsession_target *t)
 {
 	if (t->site->reg->state == FSESSION_REG_STUCK)
@@ -221,6 +224,8 @@ static void check_site(struct fsession_target *t)
 	else if (fsession_list_count_live(site_list(t->site)) >=
 		 FSESSION_MAX_SESSIONS)
 		fsession_refuse(t, -E2BIG, FSESSION_REASON_FULL);
+	if (t->status)
+		t->site = NULL;
 }
 
 /*
