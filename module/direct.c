@@ -153,6 +153,29 @@ static unsigned long stub_for(struct fsession_target **targets, u32 nr)
 	return (unsigned long)fsession_arch_stub(targets[0]->nr);
 }
 
+/*
+ * ftrace has not registered @direct. Where it was asked whether @direct can share,
+ * it had it on its list for a moment, and those who went along that may have it yet.
+ */
+static void direct_free(struct fsession_direct *direct)
+{
+	if (direct->want_shared) {
+		synchronize_rcu();
+		synchronize_rcu_tasks_rude();
+	}
+	shared_put(direct);
+	ftrace_free_filter(&direct->ops);
+	kfree(direct);
+}
+
+/* Its sites may call the stub for ever. */
+static void direct_abandon(int err)
+{
+	pr_err("ftrace does not let go of a function: %pe; the module stays until reboot\n",
+	       ERR_PTR(err));
+	__module_get(THIS_MODULE);
+}
+
 /* One attempt; -EAGAIN when it takes a shared stub. */
 static struct fsession_direct *try_attach(unsigned long *ips,
 					  struct fsession_target **targets,
@@ -170,28 +193,26 @@ static struct fsession_direct *try_attach(unsigned long *ips,
 	direct->shared = -1;
 	direct->ops.ops_func = share_ipmodify;
 	err = ftrace_set_filter_ips(&direct->ops, ips, nr, 0, 1);
-	if (err) {
-		if (err == -EINVAL)
-			err = -ENOENT;
-		goto free;
-	}
-	if (shared) {
+	if (err == -EINVAL)
+		err = -ENOENT;
+	if (!err && shared) {
 		err = shared_get(direct);
-		if (err)
-			goto free_filter;
-		direct->addr = shared_addr(direct);
+		if (!err)
+			direct->addr = shared_addr(direct);
 	}
-	err = fsession_direct_register(&direct->ops, direct->addr);
-	if (!err)
-		return direct;
-	if (direct->want_shared)
-		err = -EAGAIN;
-
-	shared_put(direct);
-free_filter:
-	ftrace_free_filter(&direct->ops);
-free:
-	kfree(direct);
+	if (!err) {
+		err = fsession_direct_register(&direct->ops, direct->addr);
+		if (!err)
+			return direct;
+		/* It shut down on the way. */
+		if (direct->ops.flags & FTRACE_OPS_FL_ENABLED) {
+			direct_abandon(err);
+			return ERR_PTR(err);
+		}
+		if (direct->want_shared)
+			err = -EAGAIN;
+	}
+	direct_free(direct);
 	return ERR_PTR(err);
 }
 
@@ -214,9 +235,7 @@ static int direct_detach(struct fsession_direct *direct)
 		msleep(20);
 	err = fsession_direct_unregister(&direct->ops, direct->addr);
 	if (err) {
-		pr_err("ftrace does not let go of a function: %pe; the module stays until reboot\n",
-		       ERR_PTR(err));
-		__module_get(THIS_MODULE);
+		direct_abandon(err);
 		return err;
 	}
 	ftrace_free_filter(&direct->ops);
