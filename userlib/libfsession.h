@@ -413,7 +413,8 @@ struct fsession_multi_opts {
  * takes helpers only.) Without a pattern in its section, that function is
  * bpf_fentry_test1() unless bpf_program__set_attach_target() was called.
  *
- * A signal ends it with EINTR and nothing attached.
+ * A signal ends it with EINTR and nothing attached. (The kernel's own fsession.multi
+ * does not look for one; to find out what to skip takes it a number of attaches.)
  *
  * Returns a link to be given to fsession_link__destroy(), or NULL and errno:
  * EINVAL: not exactly one of the three; @cookies without @ids; an id that is 0,

@@ -49,7 +49,10 @@ static void explain_refused(const char *verb, const char *object,
 		pr_warn("%zu more function%s refused", more,
 			more == 1 ? " is" : "s are");
 	fsession__hint_reason(f->t.reason, f->t.name);
-	pr_hint("'fsession list' shows what can be attached to; FSESSION_ATTACH_SKIP, or 'fsession run --skip', leaves the rest out");
+	if (fsession__targets_left(set))
+		pr_hint("'fsession list' shows what can be attached to; FSESSION_ATTACH_SKIP, or 'fsession run --skip', leaves the rest out");
+	else
+		pr_hint("'fsession list' shows what can be attached to");
 }
 
 /* Descriptions of the members that are not refused, in order. */
@@ -169,7 +172,7 @@ static int attach_targets(int prog_fd, const char *object, int backend,
 			  struct fsession_targets *set, bool skip)
 {
 	const struct func *refused;
-	int err;
+	int err, fd;
 
 	if (!set->cnt || set->cnt > FSESSION_MAX_TARGETS) {
 		err = set->cnt ? -E2BIG : -EINVAL;
@@ -186,10 +189,13 @@ static int attach_targets(int prog_fd, const char *object, int backend,
 	refused = ends_it(set, skip);
 	if (refused)
 		return fail_for("attach", object, set, refused);
-	if (backend == FSESSION_BACKEND_NATIVE)
-		return fsession__native_attach_multi(prog_fd, object, set,
-						     skip);
-	return attach_module(prog_fd, object, set, skip);
+	if (backend == FSESSION_BACKEND_MODULE)
+		return attach_module(prog_fd, object, set, skip);
+	fd = fsession__native_attach_multi(prog_fd, object, set, skip);
+	if (fd < 0 && !fsession__targets_left(set))
+		return fail_for("attach", object, set,
+				fsession__targets_refused(set, NULL));
+	return fd;
 }
 
 /* The functions with @opts->ids, in the BTF that @prog was loaded for. */

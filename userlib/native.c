@@ -258,6 +258,39 @@ static bool has_link(int prog_fd)
 	return false;
 }
 
+/* Words for a failure that is neither a program's nor a function's; else false. */
+static bool explain_passing(const char *object, int err)
+{
+	switch (-err) {
+	case EPERM:
+	case EACCES:
+		pr_fail("attach", object, err, "not permitted to this user");
+		pr_hint("it takes CAP_BPF and CAP_PERFMON: run it as root, 'sudo ...'");
+		return true;
+	case EMFILE:
+		pr_fail("attach", object, err,
+			"this process has no file descriptor left");
+		pr_hint("raise the limit: 'ulimit -n 65536'");
+		return true;
+	case ENFILE:
+		pr_fail("attach", object, err,
+			"the system has no file descriptor left");
+		return true;
+	case ENOMEM:
+		pr_fail("attach", object, err, "there is no memory for it");
+		return true;
+	case EINTR:
+		pr_fail("attach", object, err,
+			"a signal came; nothing is attached");
+		return true;
+	case EAGAIN:
+		pr_fail("attach", object, err, "the kernel cannot do it now");
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int refused(unsigned int reason, int err, const char *object,
 		   const char *function)
 {
@@ -286,6 +319,8 @@ int fsession__native_attach(int prog_fd, const char *object,
 		return fd;
 	if (fd == -EINVAL && loaded_by_us)
 		fd = -EBUSY;
+	if (explain_passing(object, fd))
+		return fd;
 
 	switch (-fd) {
 	case EINVAL:
@@ -302,19 +337,9 @@ int fsession__native_attach(int prog_fd, const char *object,
 		return refused(FSESSION_REASON_BUSY, fd, object, function);
 	case E2BIG:
 		return refused(FSESSION_REASON_FULL, fd, object, function);
-	case EPERM:
-	case EACCES:
-		pr_fail("attach", object, fd, "not permitted to this user");
-		pr_hint("it takes CAP_BPF and CAP_PERFMON: run it as root, 'sudo ...'");
-		break;
 	case EBADF:
 		pr_fail("attach", object, fd,
 			"program file descriptor %d is not open", prog_fd);
-		break;
-	case EMFILE:
-		pr_fail("attach", object, fd,
-			"this process has no file descriptor left");
-		pr_hint("raise the limit: 'ulimit -n 65536'");
 		break;
 	default:
 		pr_fail("attach", object, fd, "the kernel refused");
@@ -328,6 +353,7 @@ static void many_free(struct many *m)
 {
 	free(m->ids);
 	free(m->cookies);
+	memset(m, 0, sizeof(*m));
 }
 
 static int describe(const struct fsession_targets *set, struct many *m)
@@ -376,32 +402,51 @@ static int find_refused(int prog_fd, struct fsession_targets *set,
 				  cnt - cnt / 2);
 }
 
-/* A link's file descriptor on the members not refused, or a negative errno. */
+/* Leave out what is refused, and try again; @fd is the first try's error. */
+static int attach_rest(int prog_fd, struct fsession_targets *set,
+		       struct many *m, int fd)
+{
+	int err = find_refused(prog_fd, set, m, 0, m->cnt);
+
+	many_free(m);
+	if (!err)
+		err = describe(set, m);
+	if (err)
+		return err;
+	return m->cnt ? link_create_multi(prog_fd, m, 0, m->cnt) : fd;
+}
+
+/*
+ * A link's file descriptor on the members not refused, or a negative errno. That is
+ * explained if there still are such members; else they have their statuses.
+ */
 int fsession__native_attach_multi(int prog_fd, const char *object,
 				  struct fsession_targets *set, bool skip)
 {
 	struct many m = {};
-	int fd, err;
+	int fd;
 
 	fd = describe(set, &m);
 	if (!fd)
 		fd = link_create_multi(prog_fd, &m, 0, m.cnt);
-	if (fd < 0 && skip && !is_passing(fd)) {
-		err = find_refused(prog_fd, set, &m, 0, m.cnt);
+	if (fd == -EBUSY && has_link(prog_fd)) {
 		many_free(&m);
-		if (!err)
-			err = describe(set, &m);
-		if (err)
-			fd = err;
-		else if (m.cnt)
-			fd = link_create_multi(prog_fd, &m, 0, m.cnt);
-	}
-	many_free(&m);
-	if (fd >= 0)
-		return fd;
-	if (fd == -EBUSY && has_link(prog_fd))
 		return refused(FSESSION_REASON_PROG_ATTACHED, -EALREADY, object,
 			       NULL);
+	}
+	/* Of one there is no doubt which it is. */
+	if (fd < 0 && !is_passing(fd) && (skip || m.cnt == 1))
+		fd = attach_rest(prog_fd, set, &m, fd);
+	many_free(&m);
+	if (fd >= 0 || !fsession__targets_left(set) ||
+	    explain_passing(object, fd))
+		return fd;
+	if (skip) {
+		pr_fail("attach", object, fd,
+			"the kernel takes it for each of %zu functions, but not for all of them at once",
+			fsession__targets_left(set));
+		return fd;
+	}
 	pr_fail("attach", object, fd,
 		"the kernel refuses it for one or more of %zu functions, and does not say which",
 		fsession__targets_left(set));

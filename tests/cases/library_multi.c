@@ -1727,3 +1727,76 @@ CASE(library_multi_disconnect, "a link that is let go leaves its session")
 	bpf_object__close(g.obj);
 	nothing_attached();
 }
+
+/*
+ * The kernel's own fsession.multi
+ */
+
+/* Programs loaded from now on are for that; or the case ends. */
+static void want_native(void)
+{
+#ifdef __x86_64__
+	if (!kernel_is_at_least(7, 2))
+		SKIP("this kernel has no fsession.multi of its own");
+	CHECK_EQ(libfsession_set_backend(FSESSION_BACKEND_NATIVE), 0);
+#else
+	SKIP("only x86_64 has one");
+#endif
+}
+
+/* The call's link, of the kernel's own, or the case ends. */
+#define NATIVE_LINK(call)                                      \
+	({                                                     \
+		struct fsession_link *link_ = (call);          \
+		if (!link_) {                                  \
+			int err_ = errno;                      \
+			print_said();                          \
+			FAIL("%s: %s", #call, strerror(err_)); \
+		}                                              \
+		CHECK_EQ(fsession_link__backend(link_),        \
+			 FSESSION_BACKEND_NATIVE);             \
+		link_;                                         \
+	})
+
+CASE(library_multi_native_skip,
+     "the kernel's own: what it refuses is left out, and named if that is all")
+{
+	struct fsession_multi_opts opts = { .sz = sizeof(opts),
+					    .flags = FSESSION_ATTACH_SKIP };
+	struct fsession_targets *set;
+	struct fsession_link *link;
+	struct recording r;
+	struct globbed g;
+
+	want_native();
+	g = glob("on_module", NULL);
+	/* The module has its direct call. */
+	libfsession_set_backend(FSESSION_BACKEND_MODULE);
+	r = recording_start("count", ARG(6));
+
+	set = set_of(MODULE, ONE_DIGIT);
+	opts.targets = set;
+	link = NATIVE_LINK(fsession_program__attach_multi(g.prog, NULL, &opts));
+	CHECK_EQ(link_info(link).sites, NR_DIGITS - 1);
+	CHECK_OP(target(set, ARG(6))->status, <, 0);
+	fsession_link__destroy(link);
+
+	CHECK_EQ(fsession_targets__exclude(set, "*"), NR_DIGITS);
+	CHECK_EQ(fsession_targets__add(set, ARG(6)), 1);
+	forget_said();
+	CHECK_OP(ERROR_OF(fsession_program__attach_multi(g.prog, NULL, &opts)),
+		 <, 0);
+	CHECK_OP(target(set, ARG(6))->status, <, 0);
+	CHECK_SAID(ARG(6));
+	CHECK(!strstr(said, "--skip"));
+	/* There is no doubt which one it is, either. */
+	forget_said();
+	opts.flags = 0;
+	CHECK_OP(ERROR_OF(fsession_program__attach_multi(g.prog, NULL, &opts)),
+		 <, 0);
+	CHECK_SAID(ARG(6));
+	fsession_targets__free(set);
+	recording_end(&r);
+	bpf_object__close(g.obj);
+	nothing_attached();
+}
