@@ -19,9 +19,6 @@
 #include "patch.h"
 #include "targets.h"
 
-/* What libbpf >= 1.2 makes of a call to a weak kfunc that it has not found. */
-#define POISONED_CALL_MIN 2002000000
-
 /* What libbpf gives back to a section's handlers. */
 #define SLEEPABLE (1 << 0)
 #define MULTI	  (1 << 1)
@@ -91,30 +88,45 @@ static int setup_prog(struct bpf_program *prog, long flags)
 	return 0;
 }
 
-/*
- * Does the program, linked as it is now, call a kfunc that libbpf has not
- * found? Up to 1.1 libbpf leaves a call to kfunc 0 behind, later one to a
- * helper that does not exist.
- */
-static bool calls_missing_kfunc(const struct bpf_program *prog)
-{
-	const struct bpf_insn *insn = bpf_program__insns(prog);
-	size_t i, cnt = bpf_program__insn_cnt(prog);
-
-	for (i = 0; i < cnt; i++, insn++) {
-		if (insn->code != (BPF_JMP | BPF_CALL))
-			continue;
-		if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL && !insn->imm)
-			return true;
-		if (!insn->src_reg && insn->imm >= POISONED_CALL_MIN)
-			return true;
-	}
-	return false;
-}
-
 static bool is_call(const struct bpf_insn *insn, unsigned int kind)
 {
 	return insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == kind;
+}
+
+/* Is it one of the module's kfuncs, that libbpf has found? */
+static bool is_module_call(const struct bpf_insn *insn, const int *fd_array)
+{
+	return is_call(insn, BPF_PSEUDO_KFUNC_CALL) && insn->off > 0 &&
+	       fd_array &&
+	       fsession__btf_is_module(fd_array[insn->off], "fsession");
+}
+
+static bool is_patch_backend(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_LD | BPF_IMM | BPF_DW) && !insn->src_reg &&
+	       (uint32_t)insn[0].imm == (uint32_t)FSESSION_PATCH_BACKEND &&
+	       (uint32_t)insn[1].imm == FSESSION_PATCH_BACKEND >> 32;
+}
+
+/* What a program, linked as it is now, knows of sessions. */
+struct knows {
+	bool both_ways; /* it asks by <fsession/fsession.bpf.h>; see patch.h */
+	bool module;	/* it calls kfuncs of the module, which is there */
+};
+
+static struct knows look_at(const struct bpf_program *prog, const int *fd_array)
+{
+	const struct bpf_insn *insn = bpf_program__insns(prog);
+	const struct bpf_insn *end = insn + bpf_program__insn_cnt(prog);
+	struct knows knows = {};
+
+	for (; insn < end; insn++) {
+		if (is_patch_backend(insn))
+			knows.both_ways = true;
+		else if (!knows.module)
+			knows.module = is_module_call(insn, fd_array);
+	}
+	return knows;
 }
 
 static void set_kfunc(struct bpf_insn *insn, uint32_t id)
@@ -128,30 +140,19 @@ static void set_kfunc(struct bpf_insn *insn, uint32_t id)
  * Turn @insns to the native way; see patch.h. The module's way, which is dead
  * then, is turned away from the module, if libbpf has found it, so that the
  * program does not keep the module loaded. Kfunc 0 is none: the verifier minds
- * that only where it can be reached. Returns whether there are the two ways.
+ * that only where it can be reached.
  */
-static bool patch_insns(struct bpf_insn *insns, size_t cnt, const int *fd_array,
+static void patch_insns(struct bpf_insn *insns, size_t cnt, const int *fd_array,
 			const struct fsession__native_kfuncs *kfuncs)
 {
 	struct bpf_insn *insn, *end = insns + cnt;
-	bool found = false;
 
 	for (insn = insns; insn < end; insn++) {
-		if (insn->code == (BPF_LD | BPF_IMM | BPF_DW)) {
-			uint64_t imm = (uint32_t)insn[1].imm;
-
-			imm = imm << 32 | (uint32_t)insn->imm;
-			if (!insn->src_reg && imm == FSESSION_PATCH_BACKEND) {
-				insn[0].imm = FSESSION_PATCH_NATIVE;
-				insn[1].imm = 0;
-				found = true;
-			}
-			insn++; /* it takes two */
-		} else if (is_call(insn, BPF_PSEUDO_KFUNC_CALL)) {
-			if (insn->off > 0 && fd_array &&
-			    fsession__btf_is_module(fd_array[insn->off],
-						    "fsession"))
-				set_kfunc(insn, 0);
+		if (is_patch_backend(insn)) {
+			insn[0].imm = FSESSION_PATCH_NATIVE;
+			insn[1].imm = 0;
+		} else if (is_module_call(insn, fd_array)) {
+			set_kfunc(insn, 0);
 		} else if (is_call(insn, 0)) {
 			if (insn->imm == FSESSION_PATCH_IS_RETURN)
 				set_kfunc(insn, kfuncs->is_return);
@@ -159,7 +160,6 @@ static bool patch_insns(struct bpf_insn *insns, size_t cnt, const int *fd_array,
 				set_kfunc(insn, kfuncs->cookie);
 		}
 	}
-	return found;
 }
 
 /* Make the program one for the kernel's own fsession. */
@@ -170,28 +170,28 @@ static int make_native(struct bpf_program *prog,
 				       : FSESSION_ATTACH_TYPE_NATIVE;
 	const char *name = bpf_program__name(prog);
 	size_t cnt = bpf_program__insn_cnt(prog);
+	struct knows knows = look_at(prog, opts->fd_array);
 	struct fsession__native_kfuncs kfuncs;
 	struct bpf_insn *insns;
-	bool found;
 	int err;
 
+	if (knows.module && !knows.both_ways) {
+		err = -EINVAL;
+		pr_fail("load", name, err,
+			"it calls the module's kfuncs, and not by bpf_session_is_return() or bpf_session_cookie() of this release's <fsession/fsession.bpf.h>");
+		pr_hint("compile it with that, or take the module: FSESSION_BACKEND=module");
+		return err;
+	}
 	insns = malloc(cnt * sizeof(*insns));
 	if (!insns)
 		return -ENOMEM;
 	memcpy(insns, bpf_program__insns(prog), cnt * sizeof(*insns));
 	fsession__native_probe(&kfuncs, NULL);
-	found = patch_insns(insns, cnt, opts->fd_array, &kfuncs);
+	patch_insns(insns, cnt, opts->fd_array, &kfuncs);
 	err = bpf_program__set_insns(prog, insns, cnt);
 	free(insns);
 	if (err) {
 		pr_fail("load", name, err, "cannot replace its instructions");
-		return err;
-	}
-	if (!found && calls_missing_kfunc(prog)) {
-		err = -EINVAL;
-		pr_fail("load", name, err,
-			"it calls the module's kfuncs, and not by bpf_session_is_return() or bpf_session_cookie() of this release's <fsession/fsession.bpf.h>");
-		pr_hint("compile it with that, or take the module: FSESSION_BACKEND=module");
 		return err;
 	}
 
@@ -274,6 +274,28 @@ static int set_module_native(const struct bpf_program *prog,
 	return fd;
 }
 
+/*
+ * Complain of a program that asks for sessions if libbpf has not found the module's
+ * kfuncs for it. Of one that calls them without the header it cannot be told: what
+ * is not found may be a kfunc that it does without, and the verifier knows.
+ */
+static int check_kfuncs(const struct bpf_program *prog, const int *fd_array)
+{
+	struct knows knows = look_at(prog, fd_array);
+	int err;
+
+	if (!knows.both_ways || knows.module)
+		return 0;
+	err = fsession__module_probe();
+	if (!err)
+		err = -ESRCH;
+	pr_fail("load", bpf_program__name(prog), err,
+		"libbpf found no kfunc for bpf_session_is_return() or bpf_session_cookie()");
+	if (err == -ESRCH)
+		pr_hint("the module has come after libbpf looked for them? Open and load the object again; else look with 'bpftool btf dump file /sys/kernel/btf/fsession'");
+	return err;
+}
+
 static int prepare_load(struct bpf_program *prog,
 			struct bpf_prog_load_opts *opts, long flags)
 {
@@ -298,15 +320,10 @@ static int prepare_load(struct bpf_program *prog,
 			return err;
 		if (flags & MULTI)
 			return set_module_native(prog, opts);
-	} else if (calls_missing_kfunc(prog)) {
-		err = fsession__module_probe();
-		if (!err)
-			err = -ESRCH;
-		pr_fail("load", name, err,
-			"libbpf found no kfunc for bpf_session_is_return() or bpf_session_cookie()");
-		if (err == -ESRCH)
-			pr_hint("the module was loaded after this object was opened? Open it again; else look with 'bpftool btf dump file /sys/kernel/btf/fsession'");
-		return err;
+	} else {
+		err = check_kfuncs(prog, opts->fd_array);
+		if (err)
+			return err;
 	}
 
 	if (opts->attach_btf_id)

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the library does of itself: loading programs, links, errors.
+ */
+#include "libfsession.h"
+#include "session.h"
+
+#define TARGET "fsession_test_arg1"
+
+static char said[4096];
+
+static int listen(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	size_t len = strlen(said);
+
+	if (level != LIBBPF_WARN)
+		return 0;
+	return vsnprintf(said + len, sizeof(said) - len, fmt, ap);
+}
+
+/* From now on, what it says is kept. */
+static void forget_said(void)
+{
+	libfsession_set_print(listen);
+	said[0] = '\0';
+}
+
+static bool has_native(void)
+{
+	return kernel_is_at_least(7, 0);
+}
+
+/* Two programs that have a kfunc of their own, which is not there. */
+static void optional_kfunc(enum fsession_backend backend)
+{
+	static const char *const names[] = { "with_header", "without" };
+	unsigned int i;
+
+	CHECK_EQ(libfsession_set_backend(backend), 0);
+	for (i = 0; i < 2; i++) {
+		struct bpf_object *obj = open_object("optional");
+		struct bpf_program *prog = want(obj, names[i], NULL);
+		struct fsession_link *link;
+		const __u64 *runs;
+
+		forget_said();
+		if (bpf_object__load(obj))
+			FAIL("%s is not loaded: %s", names[i], said);
+		CHECK_EQ(strlen(said), 0);
+		runs = bss(obj, 2 * sizeof(*runs));
+		link = fsession_program__attach(prog, NULL);
+		if (!link)
+			FAIL("%s is not attached: %s", names[i], said);
+		CHECK_EQ(fsession_link__backend(link), backend);
+		tm_calls(TARGET, 3);
+		CHECK_EQ(runs[0] + runs[1], 6);
+		CHECK_EQ(runs[1], i ? 0 : 3);
+		fsession_link__destroy(link);
+		bpf_object__close(obj);
+		WAIT_FOR(!ftrace_enabled_on(TARGET));
+	}
+}
+
+CASE(library_optional_kfunc,
+     "a program may have a kfunc of its own that is not there")
+{
+	optional_kfunc(FSESSION_BACKEND_MODULE);
+}
+
+CASE(library_optional_kfunc_native, "the same on the kernel's own fsession")
+{
+	if (!has_native())
+		SKIP("this kernel has no fsession of its own");
+	optional_kfunc(FSESSION_BACKEND_NATIVE);
+}
+
+CASE(library_native_module_kfunc,
+     "the kernel's own takes no program that calls the module's kfuncs")
+{
+	struct bpf_object *obj;
+
+	if (!has_native())
+		SKIP("this kernel has no fsession of its own");
+	libfsession_set_backend(FSESSION_BACKEND_NATIVE);
+	obj = open_object("optional");
+	want(obj, "direct", NULL);
+	forget_said();
+	CHECK_EQ(try_load(obj), -EINVAL);
+	if (!CHECK(strstr(said, "fsession.bpf.h")))
+		ktest_diag("said: %s", said);
+	bpf_object__close(obj);
+}
+
+CASE(library_no_module_kfunc,
+     "without the module, a program that needs its kfuncs is told so",
+     .flags = KTEST_LOG)
+{
+	struct bpf_object *obj = open_object("optional");
+
+	want(obj, "with_header", NULL);
+	device_close();
+	WAIT_FOR(try_rmmod("fsession") == 0);
+	forget_said();
+	CHECK_EQ(try_load(obj), -ENOENT);
+	if (!CHECK(strstr(said, "modprobe fsession")))
+		ktest_diag("said: %s", said);
+	bpf_object__close(obj);
+	modprobe("fsession");
+}
