@@ -215,7 +215,7 @@ int fsession__targets_pick(struct fsession_targets *set, const char *object,
 			   bool sleepable, const struct func **pick,
 			   int *btf_fd)
 {
-	const char *first = "";
+	const struct func *first = NULL;
 	size_t i, tried = 0;
 	int fd = -ESRCH;
 
@@ -230,14 +230,10 @@ int fsession__targets_pick(struct fsession_targets *set, const char *object,
 		}
 	}
 	for (i = 0; i < set->cnt && tried < MAX_TRIES; i++) {
-		/* Of a module's, one that can be told by its bare name. */
-		if (set->at[i]->t.status ||
-		    (set->base &&
-		     btf__find_by_name_kind(set->base, set->at[i]->t.name,
-					    BTF_KIND_FUNC) > 0))
+		if (set->at[i]->t.status)
 			continue;
 		if (!tried++)
-			first = set->at[i]->t.name;
+			first = set->at[i];
 		fd = load_nothing(set->at[i]->t.btf_id, *btf_fd, sleepable);
 		*pick = set->at[i];
 		if (fd >= 0)
@@ -247,16 +243,22 @@ int fsession__targets_pick(struct fsession_targets *set, const char *object,
 	}
 	if (is_of_function(fd))
 		fd = -ESRCH;
-	if (fd == -EPERM || fd == -EACCES)
+	if (fd == -EPERM || fd == -EACCES) {
 		fsession__explain_eperm("load", object, fd);
-	else if (sleepable)
+	} else if (fd != -ESRCH) {
+		pr_fail("load", object, fd, "no program can be loaded now");
+	} else if (!set->cnt) {
+		pr_fail("load", object, fd, "there is no function in the set");
+	} else if (!first) {
+		first = set->at[0];
 		pr_fail("load", object, fd,
-			"this kernel's verifier takes a sleepable program for none of %zu functions, '%s' first",
-			tried, first);
-	else
+			"none of %zu functions can be traced, '%s' first: %s",
+			set->cnt, first->t.name, first->t.why);
+	} else {
 		pr_fail("load", object, fd,
-			"this kernel's verifier takes a program for none of %zu functions, '%s' first",
-			tried, first);
+			"this kernel's verifier takes a %sprogram for none of %zu functions, '%s' first",
+			sleepable ? "sleepable " : "", tried, first->t.name);
+	}
 	return fd;
 }
 

@@ -443,11 +443,11 @@ LIBFSESSION_API bool fsession_program__is_multi(const struct bpf_program *prog);
  * @targets: the functions; need not stay
  *
  * The program is then verified for one of them, instead of one that its section's
- * pattern matches. Needed for functions of a module that the section does not
- * name. It attaches nothing.
+ * pattern matches or that bpf_program__set_attach_target() names, before or after.
+ * Needed for functions of a module that the section does not name. It attaches nothing.
  *
- * Returns 0 or a negative errno, explained: -ESRCH: a program can be loaded for
- * none of them. Since 0.1.
+ * Returns 0 or a negative errno, explained but for a NULL: -ESRCH: a program can be
+ * loaded for none of them. Since 0.1.
  */
 LIBFSESSION_API int
 fsession_program__set_targets(struct bpf_program *prog,

@@ -79,8 +79,62 @@ const char *fsession__section_target(const struct bpf_program *prog)
 	return slash && slash[1] ? slash + 1 : NULL;
 }
 
+struct pick {
+	const struct bpf_program *prog;
+	char *target; /* "module:function" */
+	struct pick *next;
+};
+
+/*
+ * What fsession_program__set_targets() has said of programs that are not loaded yet:
+ * to libbpf a function is its bare name, which one of another module may have, too.
+ * To load a program takes its entry away. That of one which is never loaded stays,
+ * until another program is opened where it was.
+ */
+static pthread_mutex_t picks_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct pick *picks;
+
+/* The program's, and the caller's from now on; or NULL. */
+static char *take_pick(const struct bpf_program *prog)
+{
+	struct pick **at = &picks, *pick;
+	char *target = NULL;
+
+	pthread_mutex_lock(&picks_lock);
+	while (*at && (*at)->prog != prog)
+		at = &(*at)->next;
+	pick = *at;
+	if (pick) {
+		*at = pick->next;
+		target = pick->target;
+		free(pick);
+	}
+	pthread_mutex_unlock(&picks_lock);
+	return target;
+}
+
+static int keep_pick(const struct bpf_program *prog, const char *module,
+		     const char *function)
+{
+	struct pick *pick = malloc(sizeof(*pick));
+
+	if (!pick || asprintf(&pick->target, "%s:%s",
+			      module ? module : "vmlinux", function) < 0) {
+		free(pick);
+		return -ENOMEM;
+	}
+	free(take_pick(prog));
+	pick->prog = prog;
+	pthread_mutex_lock(&picks_lock);
+	pick->next = picks;
+	picks = pick;
+	pthread_mutex_unlock(&picks_lock);
+	return 0;
+}
+
 static int setup_prog(struct bpf_program *prog, long flags)
 {
+	free(take_pick(prog));
 	/* Whether the target may sleep is the kernel's to say. */
 	if (flags & SLEEPABLE)
 		return bpf_program__set_flags(prog, bpf_program__flags(prog) |
@@ -245,18 +299,25 @@ static int set_target_multi(const struct bpf_program *prog,
 	return fd;
 }
 
-/* The kernel's own fsession.multi wants no function, only a module's BTF. */
+/*
+ * The kernel's own fsession.multi wants no function, only the BTF of its module: of
+ * @pick, or of what bpf_program__set_attach_target() has found, or of the section's.
+ */
 static int set_module_native(const struct bpf_program *prog,
-			     struct bpf_prog_load_opts *opts)
+			     struct bpf_prog_load_opts *opts, const char *pick)
 {
-	const char *pattern = fsession__section_target(prog);
+	const char *pattern = pick ? pick : fsession__section_target(prog);
 	const char *colon = pattern ? strchr(pattern, ':') : NULL;
 	const char *name = bpf_program__name(prog);
+	bool found = opts->attach_btf_id;
 	char module[64];
 	int fd;
 
 	opts->attach_btf_id = 0;
-	if (!colon || opts->attach_btf_obj_fd)
+	if (found && !pick)
+		return 0;
+	opts->attach_btf_obj_fd = 0;
+	if (!colon)
 		return 0;
 	snprintf(module, sizeof(module), "%.*s", (int)(colon - pattern),
 		 pattern);
@@ -296,8 +357,9 @@ static int check_kfuncs(const struct bpf_program *prog, const int *fd_array)
 	return err;
 }
 
-static int prepare_load(struct bpf_program *prog,
-			struct bpf_prog_load_opts *opts, long flags)
+/* @pick is what fsession_program__set_targets() has said, or NULL. */
+static int prepare(struct bpf_program *prog, struct bpf_prog_load_opts *opts,
+		   long flags, const char *pick)
 {
 	const char *name = bpf_program__name(prog), *target;
 	int backend, err;
@@ -319,13 +381,15 @@ static int prepare_load(struct bpf_program *prog,
 		if (err)
 			return err;
 		if (flags & MULTI)
-			return set_module_native(prog, opts);
+			return set_module_native(prog, opts, pick);
 	} else {
 		err = check_kfuncs(prog, opts->fd_array);
 		if (err)
 			return err;
 	}
 
+	if (pick)
+		return set_target(opts, name, pick);
 	if (opts->attach_btf_id)
 		return 0; /* bpf_program__set_attach_target() was here */
 	if (flags & MULTI)
@@ -342,6 +406,16 @@ static int prepare_load(struct bpf_program *prog,
 	return set_target(opts, name, target);
 }
 
+static int prepare_load(struct bpf_program *prog,
+			struct bpf_prog_load_opts *opts, long flags)
+{
+	char *pick = take_pick(prog);
+	int err = prepare(prog, opts, flags, pick);
+
+	free(pick);
+	return err;
+}
+
 LIBFSESSION_API int
 fsession_program__set_targets(struct bpf_program *prog,
 			      struct fsession_targets *targets)
@@ -349,7 +423,7 @@ fsession_program__set_targets(struct bpf_program *prog,
 	const struct section *section = section_of(prog);
 	const struct func *pick;
 	const char *name;
-	int fd, btf_fd;
+	int fd, btf_fd, err;
 
 	if (!prog || !targets)
 		return fsession__err(-EINVAL);
@@ -374,8 +448,10 @@ fsession_program__set_targets(struct bpf_program *prog,
 	if (fd < 0)
 		return fsession__err(fd);
 	close(fd);
-	return fsession__err(
-		bpf_program__set_attach_target(prog, 0, pick->t.name));
+	err = keep_pick(prog, targets->module, pick->t.name);
+	if (err)
+		pr_fail("load", name, err, "there is no memory for it");
+	return fsession__err(err);
 }
 
 /*

@@ -1593,6 +1593,77 @@ CASE(library_multi_set_targets_leaves_out,
 	nothing_attached();
 }
 
+CASE(library_multi_set_targets_shadow,
+     "a module's function is not taken for the kernel's of the same name")
+{
+	struct globbed g = glob_open("on_any", NULL);
+	struct fsession_targets *set = set_of(MODULE, "bpf_fentry_test5");
+	struct fsession_multi_opts opts = { .sz = sizeof(opts),
+					    .targets = set };
+	struct fsession_link *link;
+
+	REQUIRE(btf_has("bpf_fentry_test5"));
+	REQUIRE_EQ(NUMBER(fsession_program__set_targets(g.prog, set)), 0);
+	glob_load(&g);
+	link = LINK(fsession_program__attach_multi(g.prog, NULL, &opts));
+	test_run(bpf_program__fd(g.prog));
+	check_counts(g.counts, 0);
+	tm_calls("bpf_fentry_test5", 3);
+	check_counts(g.counts, 3);
+	fsession_link__destroy(link);
+	fsession_targets__free(set);
+	bpf_object__close(g.obj);
+	nothing_attached();
+}
+
+CASE(library_multi_set_targets_last,
+     "what was said of a program goes with its object")
+{
+	struct globbed g = glob_open("on_any", NULL);
+	struct fsession_targets *set = set_of(MODULE, ARG(1));
+	const struct bpf_program *before = g.prog;
+	unsigned int tries;
+
+	/* Another program may be where that one was. */
+	for (tries = 0; tries < 100; tries++) {
+		CHECK_EQ(fsession_program__set_targets(g.prog, set), 0);
+		bpf_object__close(g.obj);
+		g = glob_open("on_any", NULL);
+		if (g.prog == before)
+			break;
+		before = g.prog;
+	}
+	CHECK_OP(tries, <, 100);
+	glob_load(&g);
+	/* It is for the kernel's functions. */
+	CHECK_EQ(ERROR_OF(fsession_program__attach_multi(
+			 g.prog, "bpf_fentry_test1", NULL)),
+		 0);
+	fsession_targets__free(set);
+	bpf_object__close(g.obj);
+	nothing_attached();
+}
+
+CASE(library_multi_set_targets_why,
+     "where no function can be told by its name, that is said")
+{
+	struct globbed g = glob_open("on_any", NULL);
+	const char *name = shared_name();
+	struct fsession_targets *set = set_of(NULL, name);
+	struct fsession_targets *none = new_set(NULL);
+
+	CHECK_EQ(fsession_program__set_targets(g.prog, set), -ESRCH);
+	CHECK_SAID(name);
+	CHECK_SAID("several functions have this name");
+	forget_said();
+	CHECK_EQ(fsession_program__set_targets(g.prog, none), -ESRCH);
+	CHECK_SAID("on_any");
+	CHECK(!strstr(said, "verifier"));
+	fsession_targets__free(none);
+	fsession_targets__free(set);
+	bpf_object__close(g.obj);
+}
+
 CASE(library_multi_not_set_targets,
      "a program without a pattern is for the kernel's functions")
 {
@@ -1757,6 +1828,35 @@ static void want_native(void)
 			 FSESSION_BACKEND_NATIVE);             \
 		link_;                                         \
 	})
+
+CASE(library_multi_native_targets,
+     "the kernel's own: the functions given go before the section's module")
+{
+	struct fsession_multi_opts opts = { .sz = sizeof(opts) };
+	unsigned int n, way;
+
+	want_native();
+	n = nr_fentry_tests();
+	for (way = 0; way < 2; way++) {
+		struct globbed g =
+			glob_open("on_module", way ? "bpf_fentry_test1" : NULL);
+		struct fsession_targets *set = set_of(NULL, "bpf_fentry_test?");
+		struct fsession_link *link;
+
+		if (!way)
+			CHECK_EQ(fsession_program__set_targets(g.prog, set), 0);
+		glob_load(&g);
+		opts.targets = set;
+		link = NATIVE_LINK(
+			fsession_program__attach_multi(g.prog, NULL, &opts));
+		test_run(bpf_program__fd(g.prog));
+		check_counts(g.counts, n);
+		fsession_link__destroy(link);
+		fsession_targets__free(set);
+		bpf_object__close(g.obj);
+	}
+	nothing_attached();
+}
 
 CASE(library_multi_native_skip,
      "the kernel's own: what it refuses is left out, and named if that is all")
