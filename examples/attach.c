@@ -63,7 +63,7 @@ int main(int argc, char **argv)
 	sleep(strtoul(argv[2], NULL, 10));
 
 	for (i = 0; i < cnt; i++) {
-		struct fsession_info info;
+		struct fsession_info info = { .size = sizeof(info) };
 		char name[512];
 
 		if (fsession_link__info(links[i], &info, name, sizeof(name)))

@@ -17,6 +17,9 @@
 #define MODULE_BTF   "/sys/kernel/btf/fsession"
 #define MODULE_SYSFS "/sys/module/fsession"
 
+/* Of a struct that a caller gives; as the module has it. */
+#define MAX_SIZE 4096
+
 /* Is there an fsession.ko for kernel @release? True also when unknown. */
 static bool module_installed(const char *release)
 {
@@ -146,14 +149,45 @@ static int device_call(const char *verb, unsigned long cmd, void *arg)
 	return err;
 }
 
+/* The caller's struct is of @size; the module has the same rules for its own. */
+int fsession__check_size(const char *type, uint32_t size, size_t first)
+{
+	if (size < first) {
+		pr_warn("%s: size %u is too small; it is sizeof(struct %s)",
+			type, size, type);
+		return -EINVAL;
+	}
+	if (size > MAX_SIZE) {
+		pr_warn("%s: size %u is too large", type, size);
+		return -E2BIG;
+	}
+	return 0;
+}
+
+/*
+ * Into the caller's struct, whose first member is @size, from ours. What the caller
+ * alone knows is zero.
+ */
+void fsession__copy_out(void *to, uint32_t size, const void *from, size_t known)
+{
+	memset(to, 0, size);
+	memcpy(to, from, size < known ? size : known);
+	memcpy(to, &size, sizeof(size));
+}
+
 LIBFSESSION_API int libfsession_query(struct fsession_query *query)
 {
+	struct fsession_query own = { .size = sizeof(own) };
+	int err;
+
 	if (!query)
 		return fsession__err(-EINVAL);
-
-	memset(query, 0, sizeof(*query));
-	query->size = sizeof(*query);
-	return fsession__err(device_call("query", FSESSION_IOC_QUERY, query));
+	err = fsession__check_size("fsession_query", query->size, sizeof(own));
+	if (!err)
+		err = device_call("query", FSESSION_IOC_QUERY, &own);
+	if (!err)
+		fsession__copy_out(query, query->size, &own, sizeof(own));
+	return fsession__err(err);
 }
 
 LIBFSESSION_API int libfsession_drain(unsigned int timeout_ms)
@@ -202,10 +236,15 @@ LIBFSESSION_API int libfsession_next_session(uint32_t *id,
 					     struct fsession_info *info,
 					     char *name, size_t name_len)
 {
+	struct fsession_info own;
 	int fd, err;
 
 	if (!id || !info)
 		return fsession__err(-EINVAL);
+	err = fsession__check_size("fsession_info", info->size,
+				   FSESSION_INFO_SIZE_0);
+	if (err)
+		return fsession__err(err);
 
 	fd = fsession__device_open("list", FSESSION_DEV);
 	if (fd == -ENOENT)
@@ -213,12 +252,14 @@ LIBFSESSION_API int libfsession_next_session(uint32_t *id,
 	if (fd < 0)
 		return fsession__err(fd);
 
-	err = fsession__info(fd, *id, FSESSION_INFO_NEXT, info, name, name_len);
+	err = fsession__info(fd, *id, FSESSION_INFO_NEXT, &own, name, name_len);
 	close(fd);
-	if (!err)
-		*id = info->id;
-	else if (err == -EPERM)
+	if (!err) {
+		*id = own.id;
+		fsession__copy_out(info, info->size, &own, sizeof(own));
+	} else if (err == -EPERM) {
 		fsession__explain_eperm("list", FSESSION_DEV, err);
+	}
 	return fsession__err(err);
 }
 

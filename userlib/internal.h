@@ -52,6 +52,13 @@ int fsession__info(int fd, uint32_t id, unsigned int flags,
 		   struct fsession_info *info, char *name, size_t name_len);
 int fsession__module_probe(void);
 
+/* The size of struct fsession_info in its first version. */
+#define FSESSION_INFO_SIZE_0 offsetof(struct fsession_info, targets)
+
+int fsession__check_size(const char *type, uint32_t size, size_t first);
+void fsession__copy_out(void *to, uint32_t size, const void *from,
+			size_t known);
+
 /*
  * backend.c: which of the two runs sessions, on one function and on many, and
  * which one a program was loaded for.

@@ -485,14 +485,17 @@ fsession_link__backend(const struct fsession_link *link);
 /**
  * fsession_link__info() - what the session has seen so far.
  * @link: the link
- * @info: filled in; its size, flags, id, name and name_len are set by the
- *	library on the way in and mean what <linux/fsession.h> says afterwards;
- *	name is 0
+ * @info: its size is set by the caller, to sizeof(struct fsession_info); the rest is
+ *	filled in, and means what <linux/fsession.h> says; name is 0
  * @name: where to put the function's name, or NULL
  * @name_len: bytes at @name; a longer name is cut
  *
  * Of a session on many functions the counts are sums, @sites says how many, and the
  * name is that of the first.
+ *
+ * No more than @info->size bytes are written, so that an application goes on with a
+ * library whose struct has grown; what a later struct has and this library does not
+ * know is 0.
  *
  * The kernel's own fsession keeps no books. With FSESSION_BACKEND_NATIVE @id is
  * the BPF link's id, @owner_pid the caller's, @target_addr 0; @misses counts the
@@ -501,7 +504,8 @@ fsession_link__backend(const struct fsession_link *link);
  * run_cnt of the program's struct bpf_prog_info, entry and exit as one each, if
  * BPF statistics are on (sysctl kernel.bpf_stats_enabled).
  *
- * Returns 0 or a negative errno. Since 0.1.
+ * Returns 0 or a negative errno: -EINVAL: @info->size is less than the struct had in
+ * the first version; -E2BIG: it is above a page. Since 0.1.
  */
 LIBFSESSION_API int fsession_link__info(const struct fsession_link *link,
 					struct fsession_info *info, char *name,
@@ -526,7 +530,8 @@ LIBFSESSION_API int fsession_link__destroy(struct fsession_link *link);
 
 /**
  * libfsession_query() - ask the module what it is.
- * @query: filled in
+ * @query: its size is set by the caller, to sizeof(struct fsession_query), as of
+ *	fsession_link__info(); the rest is filled in
  *
  * Returns 0 or a negative errno. Since 0.1.
  */
@@ -535,7 +540,7 @@ LIBFSESSION_API int libfsession_query(struct fsession_query *query);
 /**
  * libfsession_next_session() - walk the module's sessions, of the whole system.
  * @id: 0 to begin; the id of the session found on return
- * @info: filled in, as by fsession_link__info()
+ * @info: its size is set by the caller, the rest filled in, as by fsession_link__info()
  * @name: where to put the function's name, or NULL
  * @name_len: bytes at @name; a longer name is cut
  *

@@ -291,23 +291,37 @@ LIBFSESSION_API int fsession_link__fd(const struct fsession_link *link)
 	return link ? link->fd : fsession__err(-EINVAL);
 }
 
+static int native_info(const struct fsession_link *link,
+		       struct fsession_info *info, char *name, size_t name_len)
+{
+	int err = fsession__native_info(link->fd, info, name, name_len);
+
+	if (err)
+		return err;
+	info->attach_cookie = link->attach_cookie;
+	info->sites = link->sites;
+	return 0;
+}
+
 LIBFSESSION_API int fsession_link__info(const struct fsession_link *link,
 					struct fsession_info *info, char *name,
 					size_t name_len)
 {
+	struct fsession_info own;
 	int err;
 
 	if (!link || !info)
 		return fsession__err(-EINVAL);
+	err = fsession__check_size("fsession_info", info->size,
+				   FSESSION_INFO_SIZE_0);
+	if (err)
+		return fsession__err(err);
 	if (link->backend == FSESSION_BACKEND_MODULE)
-		return fsession__err(
-			fsession__info(link->fd, 0, 0, info, name, name_len));
-
-	err = fsession__native_info(link->fd, info, name, name_len);
-	if (!err) {
-		info->attach_cookie = link->attach_cookie;
-		info->sites = link->sites;
-	}
+		err = fsession__info(link->fd, 0, 0, &own, name, name_len);
+	else
+		err = native_info(link, &own, name, name_len);
+	if (!err)
+		fsession__copy_out(info, info->size, &own, sizeof(own));
 	return fsession__err(err);
 }
 

@@ -312,7 +312,7 @@ static void nested(const struct differ *d)
 static void recursion(const struct differ *d)
 {
 	struct fsession_link *a = attach_link(d, "again", 0);
-	struct fsession_info info;
+	struct fsession_info info = { .size = sizeof(info) };
 	struct bpf_map *outer = bpf_object__find_map_by_name(d->obj, "outer");
 	int key = OUTER;
 	long value = 1;

@@ -107,3 +107,82 @@ CASE(library_no_module_kfunc,
 	bpf_object__close(obj);
 	modprobe("fsession");
 }
+
+/* A struct as it may be one day, and as it was in the first version. */
+struct info_of_tomorrow {
+	struct fsession_info info;
+	uint64_t more[2];
+};
+
+static void check_sizes(const struct fsession_link *link, uint32_t prog_id)
+{
+	const uint32_t first = offsetof(struct fsession_info, targets);
+	struct info_of_tomorrow t;
+
+	memset(&t, 0x5a, sizeof(t));
+	t.info.size = sizeof(t);
+	CHECK_EQ(fsession_link__info(link, &t.info, NULL, 0), 0);
+	CHECK_EQ(t.info.size, sizeof(t));
+	CHECK_EQ(t.info.prog_id, prog_id);
+	CHECK_EQ(t.info.name, 0);
+	CHECK_EQ(t.more[0] | t.more[1], 0);
+
+	memset(&t, 0x5a, sizeof(t));
+	t.info.size = first;
+	CHECK_EQ(fsession_link__info(link, &t.info, NULL, 0), 0);
+	CHECK_EQ(t.info.size, first);
+	CHECK_EQ(t.info.prog_id, prog_id);
+	/* It ends there. */
+	CHECK_EQ(t.info.targets, 0x5a5a5a5a5a5a5a5a);
+
+	t.info.size = first - 1;
+	CHECK_EQ(fsession_link__info(link, &t.info, NULL, 0), -EINVAL);
+	t.info.size = 0;
+	CHECK_EQ(fsession_link__info(link, &t.info, NULL, 0), -EINVAL);
+	t.info.size = UINT32_MAX;
+	CHECK_EQ(fsession_link__info(link, &t.info, NULL, 0), -E2BIG);
+}
+
+CASE(library_sizes, "structs are filled in as far as the caller knows them")
+{
+	struct {
+		struct fsession_query query;
+		uint64_t more;
+	} q;
+	struct recording r = recording_load("count", TARGET);
+	struct fsession_link *link = fsession_program__attach(r.prog, NULL);
+	uint32_t prog_id = prog_info(r.prog_fd).id, id = 0;
+	struct info_of_tomorrow t;
+
+	REQUIRE(link);
+	check_sizes(link, prog_id);
+	memset(&t, 0x5a, sizeof(t));
+	t.info.size = sizeof(t);
+	CHECK_EQ(libfsession_next_session(&id, &t.info, NULL, 0), 0);
+	CHECK_EQ(t.info.id, id);
+	CHECK_EQ(t.more[0] | t.more[1], 0);
+	t.info.size = 0;
+	CHECK_EQ(libfsession_next_session(&id, &t.info, NULL, 0), -EINVAL);
+	fsession_link__destroy(link);
+	drain();
+
+	memset(&q, 0x5a, sizeof(q));
+	q.query.size = sizeof(q);
+	CHECK_EQ(libfsession_query(&q.query), 0);
+	CHECK_EQ(q.query.abi_version, FSESSION_ABI_VERSION);
+	CHECK_EQ(q.more, 0);
+	q.query.size = 0;
+	CHECK_EQ(libfsession_query(&q.query), -EINVAL);
+	bpf_object__close(r.obj);
+
+	if (!has_native())
+		return;
+	libfsession_set_backend(FSESSION_BACKEND_NATIVE);
+	r = recording_load("count", TARGET);
+	link = fsession_program__attach(r.prog, NULL);
+	REQUIRE(link);
+	check_sizes(link, prog_info(r.prog_fd).id);
+	fsession_link__destroy(link);
+	bpf_object__close(r.obj);
+	WAIT_FOR(!ftrace_enabled_on(TARGET));
+}

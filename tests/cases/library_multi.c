@@ -205,7 +205,7 @@ static void check_number(const struct glob_number *one, const char *function,
 
 static struct fsession_info link_info(const struct fsession_link *link)
 {
-	struct fsession_info in;
+	struct fsession_info in = { .size = sizeof(in) };
 
 	NUMBER(fsession_link__info(link, &in, NULL, 0));
 	return in;
@@ -1692,7 +1692,7 @@ CASE(library_multi_info, "a link's info: sites, sums, and the first's name")
 	struct globbed g = glob("on_module", NULL);
 	struct fsession_link *link =
 		LINK(fsession_program__attach(g.prog, NULL));
-	struct fsession_info in;
+	struct fsession_info in = { .size = sizeof(in) };
 	uint64_t calls;
 	char name[128];
 

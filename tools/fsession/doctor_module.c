@@ -180,7 +180,7 @@ void look_selftest(const struct doctor *d, struct finding *f)
 /* Its device, release, ABI and BTF. */
 void look_module(const struct doctor *d, struct finding *f)
 {
-	struct fsession_query query;
+	struct fsession_query query = { .size = sizeof(query) };
 
 	if (!d->loaded) {
 		found(f, STATE_NOTE, "nothing there to be asked");

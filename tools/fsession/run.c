@@ -469,6 +469,7 @@ static int collect(struct run *r)
 		struct session *s = &r->sessions[i];
 		int ret;
 
+		s->info.size = sizeof(s->info);
 		ret = fsession_link__info(s->link, &s->info, s->target,
 					  sizeof(s->target));
 		if (ret) {

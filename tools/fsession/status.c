@@ -51,9 +51,11 @@ static void read_comm(uint32_t pid, char *comm, size_t len)
 /* Returns 0 with the session after *@id in @row, or -ENOENT. */
 static int next_row(uint32_t *id, struct row *row)
 {
-	int err = libfsession_next_session(id, &row->info, row->target,
-					   sizeof(row->target));
+	int err;
 
+	row->info.size = sizeof(row->info);
+	err = libfsession_next_session(id, &row->info, row->target,
+				       sizeof(row->target));
 	if (err)
 		return err;
 	read_prog_name(row->info.prog_id, row->prog, sizeof(row->prog));
@@ -214,7 +216,7 @@ int cmd_status(int argc, char **argv)
 		{ "verbose", no_argument, NULL, 'v' },
 		{}
 	};
-	struct fsession_query query = {};
+	struct fsession_query query = { .size = sizeof(query) };
 	struct json json = { .f = stdout };
 	long long wait_ms = -1;
 	bool as_json = false, loaded, healthy, native;
