@@ -105,6 +105,8 @@ const char *fsession__prog_object(const struct bpf_program *prog);
 int fsession__prog_ready(const struct bpf_program *prog, int wanted);
 struct fsession_link *
 fsession__link_new(int fd, int backend, uint64_t attach_cookie, uint32_t sites);
+int fsession__link_first(struct fsession_link *link, const char *function,
+			 const char *module, uint32_t btf_id);
 
 /* multi.c */
 struct fsession_link *fsession__attach_section(const struct bpf_program *prog,

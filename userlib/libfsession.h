@@ -491,7 +491,7 @@ fsession_link__backend(const struct fsession_link *link);
  * @name_len: bytes at @name; a longer name is cut
  *
  * Of a session on many functions the counts are sums, @sites says how many, and the
- * name is that of the first.
+ * name, @target_btf_id and @attach_cookie are those of the first.
  *
  * No more than @info->size bytes are written, so that an application goes on with a
  * library whose struct has grown; what a later struct has and this library does not

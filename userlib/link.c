@@ -16,6 +16,9 @@ struct fsession_link {
 	bool disconnected;
 	uint64_t attach_cookie;
 	uint32_t sites;
+	/* Of many functions on the kernel's own fsession, the first; else NULL. */
+	char *name;
+	uint32_t btf_id;
 };
 
 /*
@@ -153,6 +156,19 @@ struct fsession_link *fsession__link_new(int fd, int backend,
 	link->attach_cookie = attach_cookie;
 	link->sites = sites;
 	return link;
+}
+
+/* The link is on many, of which this is the first; @module NULL for the kernel. */
+int fsession__link_first(struct fsession_link *link, const char *function,
+			 const char *module, uint32_t btf_id)
+{
+	int n = module ? asprintf(&link->name, "%s [%s]", function, module)
+		       : asprintf(&link->name, "%s", function);
+
+	if (n < 0)
+		link->name = NULL;
+	link->btf_id = btf_id;
+	return n < 0 ? -ENOMEM : 0;
 }
 
 /*
@@ -300,6 +316,11 @@ static int native_info(const struct fsession_link *link,
 		return err;
 	info->attach_cookie = link->attach_cookie;
 	info->sites = link->sites;
+	if (!link->name)
+		return 0;
+	info->target_btf_id = link->btf_id;
+	if (name && name_len)
+		snprintf(name, name_len, "%s", link->name);
 	return 0;
 }
 
@@ -345,6 +366,7 @@ LIBFSESSION_API int fsession_link__destroy(struct fsession_link *link)
 		return 0;
 	if (!link->disconnected && close(link->fd) < 0)
 		err = -errno;
+	free(link->name);
 	free(link);
 	return fsession__err(err);
 }

@@ -277,20 +277,43 @@ int fsession__check_module(const char *verb, const char *object,
 	return -EINVAL;
 }
 
+/* The first that is not refused; there is one. */
+static const struct func *first_left(const struct fsession_targets *set)
+{
+	size_t i;
+
+	for (i = 0; set->at[i]->t.status; i++)
+		;
+	return set->at[i];
+}
+
 static struct fsession_link *attach(const struct bpf_program *prog, int backend,
 				    struct fsession_targets *set, bool skip)
 {
 	const char *object = fsession__prog_object(prog);
 	int fd = fsession__check_module("attach", object, prog, set);
+	const struct func *first;
+	struct fsession_link *link;
 
 	if (!fd)
 		fd = attach_targets(bpf_program__fd(prog), object, backend, set,
 				    skip);
-	if (fd >= 0)
-		return fsession__link_new(fd, backend, 0,
-					  fsession__targets_left(set));
-	errno = -fd;
-	return NULL;
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	first = first_left(set);
+	link = fsession__link_new(fd, backend, first->t.attach_cookie,
+				  fsession__targets_left(set));
+	/* The module keeps that itself. */
+	if (link && backend == FSESSION_BACKEND_NATIVE &&
+	    fsession__link_first(link, first->t.name, set->module,
+				 first->t.btf_id)) {
+		fsession_link__destroy(link);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return link;
 }
 
 LIBFSESSION_API struct fsession_link *

@@ -454,7 +454,10 @@ int fsession__native_attach_multi(int prog_fd, const char *object,
 	return fd;
 }
 
-/* What there is to know of link @fd, in the module's terms. */
+/*
+ * What there is to know of link @fd, in the module's terms. Of one on many functions,
+ * which they are is left to the caller.
+ */
 int fsession__native_info(int fd, struct fsession_info *info, char *name,
 			  size_t name_len)
 {

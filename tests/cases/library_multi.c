@@ -1829,6 +1829,60 @@ static void want_native(void)
 		link_;                                         \
 	})
 
+CASE(library_multi_native_info,
+     "the kernel's own: a link's info has the cookie, id and name of the first")
+{
+	struct fsession_attach_opts opts = { .sz = sizeof(opts),
+					     .attach_cookie = 5 };
+	struct fsession_info in = { .size = sizeof(in) };
+	const struct fsession_target *first;
+	char name[128], expected[128];
+	struct fsession_targets *set;
+	struct fsession_link *link;
+	struct globbed g;
+	uint64_t calls;
+
+	want_native();
+	g = glob("on_module", NULL);
+	set = set_of(MODULE, ONE_DIGIT);
+	first = fsession_targets__at(set, 0);
+	REQUIRE(first);
+	link = NATIVE_LINK(fsession_program__attach(g.prog, &opts));
+	calls = call_digits(2);
+	check_counts(g.counts, calls);
+	CHECK_EQ(g.counts->attach_cookies, 2 * calls * 5);
+	CHECK_EQ(fsession_link__info(link, &in, name, sizeof(name)), 0);
+	CHECK_EQ(in.sites, NR_DIGITS);
+	CHECK_EQ(in.attach_cookie, 5);
+	CHECK_EQ(in.target_btf_id, first->btf_id);
+	CHECK_EQ(in.calls, FSESSION_NOT_COUNTED);
+	snprintf(expected, sizeof(expected), "%s [" MODULE "]", first->name);
+	if (!CHECK(!strcmp(name, expected)))
+		ktest_diag("'%s', not '%s'", name, expected);
+	fsession_link__destroy(link);
+
+	/* Of the first that it is on, and that one's cookie. */
+	CHECK_EQ(fsession_targets__add(set, NOTRACE), 1);
+	CHECK_EQ(fsession_targets__exclude(set, "fsession_test_arg*"),
+		 NR_DIGITS);
+	CHECK_EQ(fsession_targets__add_id(set, id_of(ARG(7)), 8), 0);
+	link = NATIVE_LINK(fsession_program__attach_multi(
+		g.prog, NULL,
+		(&(struct fsession_multi_opts){
+			.sz = sizeof(struct fsession_multi_opts),
+			.targets = set,
+			.flags = FSESSION_ATTACH_SKIP })));
+	CHECK_EQ(fsession_link__info(link, &in, name, sizeof(name)), 0);
+	CHECK_EQ(in.sites, 1);
+	CHECK_EQ(in.attach_cookie, 8);
+	CHECK_EQ(in.target_btf_id, id_of(ARG(7)));
+	CHECK(!strcmp(name, ARG(7) " [" MODULE "]"));
+	fsession_link__destroy(link);
+	fsession_targets__free(set);
+	bpf_object__close(g.obj);
+	nothing_attached();
+}
+
 CASE(library_multi_native_targets,
      "the kernel's own: the functions given go before the section's module")
 {
