@@ -53,14 +53,21 @@ static int wanted_backend(const char *verb, const char *object)
 	return -EINVAL;
 }
 
-static void explain_native(const char *verb, const char *object, int err,
-			   const char *why)
+/* Native was asked for, and @err, for @why, came of looking for it. */
+void fsession__explain_native(const char *verb, const char *object, int err,
+			      const char *why)
 {
 	struct utsname uts;
 
 	if (err == -EPERM || err == -EACCES) {
 		pr_fail(verb, object, err, "not permitted to this user");
 		pr_hint("it takes CAP_BPF and CAP_PERFMON: run it as root, 'sudo ...'");
+		return;
+	}
+	if (err != -EOPNOTSUPP) {
+		pr_fail(verb, object, err,
+			"it could not be found out whether this kernel has an fsession of its own: %s",
+			why);
 		return;
 	}
 	if (uname(&uts))
@@ -88,7 +95,7 @@ int fsession__backend(const char *verb, const char *object)
 	if (!err)
 		return FSESSION_BACKEND_NATIVE;
 	if (backend == FSESSION_BACKEND_NATIVE) {
-		explain_native(verb, object, err, why);
+		fsession__explain_native(verb, object, err, why);
 		return err;
 	}
 	/* What keeps us from trying it is left to fail the load, and be told. */
@@ -112,7 +119,7 @@ int fsession__multi_backend(const char *verb, const char *object)
 		return FSESSION_BACKEND_NATIVE;
 	if (wanted_backend(verb, object) != FSESSION_BACKEND_NATIVE)
 		return FSESSION_BACKEND_MODULE;
-	explain_native(verb, object, err, why);
+	fsession__explain_native(verb, object, err, why);
 	return err;
 }
 
@@ -159,7 +166,7 @@ LIBFSESSION_API int libfsession_probe_backend(enum fsession_backend backend)
 
 	err = fsession__native_probe(NULL, &why);
 	if (err)
-		explain_native(verb, object, err, why);
+		fsession__explain_native(verb, object, err, why);
 	return fsession__err(err);
 }
 

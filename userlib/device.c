@@ -13,12 +13,16 @@
 
 #include "internal.h"
 
-#define VMLINUX_BTF  "/sys/kernel/btf/vmlinux"
 #define MODULE_BTF   "/sys/kernel/btf/fsession"
 #define MODULE_SYSFS "/sys/module/fsession"
 
 /* Of a struct that a caller gives; as the module has it. */
 #define MAX_SIZE 4096
+
+static bool is_missing(const char *path)
+{
+	return access(path, F_OK) < 0 && errno == ENOENT;
+}
 
 /* Is there an fsession.ko for kernel @release? True also when unknown. */
 static bool module_installed(const char *release)
@@ -197,6 +201,9 @@ LIBFSESSION_API int libfsession_drain(unsigned int timeout_ms)
 		.timeout_ms = timeout_ms,
 	};
 
+	/* No module, no sessions of it. */
+	if (is_missing(FSESSION_DEV) && is_missing(MODULE_SYSFS))
+		return 0;
 	return fsession__err(device_call("drain", FSESSION_IOC_DRAIN, &drain));
 }
 

@@ -16,6 +16,7 @@
 #include "libfsession.h"
 
 #define FSESSION_DEV "/dev/fsession"
+#define VMLINUX_BTF  "/sys/kernel/btf/vmlinux"
 
 /* A function of the kernel that is there to be traced, and that nobody calls. */
 #define FSESSION_ANY_FUNCTION "bpf_fentry_test1"
@@ -64,6 +65,8 @@ void fsession__copy_out(void *to, uint32_t size, const void *from,
  * which one a program was loaded for.
  */
 int fsession__backend(const char *verb, const char *object);
+void fsession__explain_native(const char *verb, const char *object, int err,
+			      const char *why);
 int fsession__multi_backend(const char *verb, const char *object);
 int fsession__prog_backend(const struct bpf_program *prog);
 
@@ -116,6 +119,7 @@ struct fsession_link *fsession__attach_section(const struct bpf_program *prog,
 int fsession__target_find(const char *prog, const char *target, int *btf_fd,
 			  uint32_t *btf_id);
 void fsession__target_forget(void);
+struct btf *fsession__vmlinux_btf(void);
 int fsession__kernel_func(const char *name, uint32_t *id, unsigned int *args);
 void fsession__target_name(uint32_t btf, uint32_t id, char *name,
 			   size_t name_len);

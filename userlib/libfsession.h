@@ -117,8 +117,11 @@ LIBFSESSION_API int libfsession_set_backend(enum fsession_backend backend);
  *
  * Returns FSESSION_BACKEND_NATIVE; or FSESSION_BACKEND_MODULE, whether or not the
  * module is there; or, with the reason printed, -EOPNOTSUPP: native is asked for,
- * and this kernel has none; -EPERM or -EACCES: the caller may not find out;
- * -EINVAL: FSESSION_BACKEND has another value than it can have. Since 0.1.
+ * and this kernel has none; -EPERM or -EACCES: the caller may not find out; -ENOMEM,
+ * -EMFILE and the like: it cannot be found out now; -EINVAL: FSESSION_BACKEND has
+ * another value than it can have. Where native is not asked for, what keeps from
+ * finding out is not an error, and nothing is printed: it returns
+ * FSESSION_BACKEND_NATIVE, and loading the program tells. Since 0.1.
  */
 LIBFSESSION_API int libfsession_backend(void);
 
@@ -555,7 +558,8 @@ LIBFSESSION_API int libfsession_next_session(uint32_t *id,
  * libfsession_drain() - wait until the module's sessions detached so far are gone.
  * @timeout_ms: how long to wait at most, in milliseconds
  *
- * The kernel's own fsession has nothing to wait for.
+ * The kernel's own fsession has nothing to wait for, and without the module there is
+ * nothing either.
  *
  * Returns 0, -ETIMEDOUT, or another negative errno. Since 0.1.
  */

@@ -161,7 +161,7 @@ static int attempt(struct fsession__native_kfuncs *kfuncs, uint32_t *target,
 		err = fsession__kernel_func(FSESSION_ANY_FUNCTION, target,
 					    &args);
 	if (err)
-		return -EOPNOTSUPP;
+		return is_passing(err) ? err : -EOPNOTSUPP;
 
 	/* Before 7.0 they are for kprobe sessions, and take no context. */
 	*why = "Linux 7.0 and later have it";

@@ -227,6 +227,7 @@ static int make_native(struct bpf_program *prog,
 	struct knows knows = look_at(prog, opts->fd_array);
 	struct fsession__native_kfuncs kfuncs;
 	struct bpf_insn *insns;
+	const char *why;
 	int err;
 
 	if (knows.module && !knows.both_ways) {
@@ -236,11 +237,15 @@ static int make_native(struct bpf_program *prog,
 		pr_hint("compile it with that, or take the module: FSESSION_BACKEND=module");
 		return err;
 	}
+	err = fsession__native_probe(&kfuncs, &why);
+	if (err && !kfuncs.cookie) {
+		fsession__explain_native("load", name, err, why);
+		return err;
+	}
 	insns = malloc(cnt * sizeof(*insns));
 	if (!insns)
 		return -ENOMEM;
 	memcpy(insns, bpf_program__insns(prog), cnt * sizeof(*insns));
-	fsession__native_probe(&kfuncs, NULL);
 	patch_insns(insns, cnt, opts->fd_array, &kfuncs);
 	err = bpf_program__set_insns(prog, insns, cnt);
 	free(insns);
@@ -327,6 +332,11 @@ static int set_module_native(const struct bpf_program *prog,
 	if (fd >= 0) {
 		opts->attach_btf_obj_fd = fd;
 		return 0;
+	}
+	if (fd != -ENOENT) {
+		pr_fail("load", name, fd,
+			"the BTF of module '%s' cannot be had", module);
+		return fd;
 	}
 	pr_fail("load", name, fd, "module '%s' is not loaded, or has no BTF",
 		module);

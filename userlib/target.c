@@ -230,6 +230,22 @@ static int find_in_modules(const char *prog, const char *module,
 	return err;
 }
 
+/*
+ * The kernel's BTF, or NULL and errno, for which libbpf has one value whatever it
+ * was. ESRCH says that there is none.
+ */
+struct btf *fsession__vmlinux_btf(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+
+	if (!btf && errno == ESRCH) {
+		btf = btf__parse(VMLINUX_BTF, NULL);
+		if (!btf && errno == ENOENT)
+			errno = ESRCH;
+	}
+	return btf;
+}
+
 /* A failure is explained as one of loading @prog, unless that is NULL. */
 static int load_vmlinux(const char *prog)
 {
@@ -237,14 +253,16 @@ static int load_vmlinux(const char *prog)
 
 	if (vmlinux)
 		return 0;
-	vmlinux = btf__load_vmlinux_btf();
+	vmlinux = fsession__vmlinux_btf();
 	if (vmlinux)
 		return 0;
 	err = -errno;
 	if (!prog)
 		return err;
 	pr_fail("load", prog, err, "the kernel's BTF cannot be read");
-	pr_hint("the kernel must be built with CONFIG_DEBUG_INFO_BTF: 'ls -l /sys/kernel/btf/vmlinux'");
+	if (err == -ESRCH)
+		pr_hint("the kernel must be built with CONFIG_DEBUG_INFO_BTF: 'ls -l " VMLINUX_BTF
+			"'");
 	return err;
 }
 

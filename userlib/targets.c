@@ -67,7 +67,7 @@ static int read_functions(struct fsession_targets *set)
 
 static int load_btf(struct fsession_targets *set)
 {
-	struct btf *vmlinux = btf__load_vmlinux_btf();
+	struct btf *vmlinux = fsession__vmlinux_btf();
 	int err;
 
 	if (!vmlinux) {
@@ -84,7 +84,13 @@ static int load_btf(struct fsession_targets *set)
 	set->btf = btf__load_module_btf(set->module, vmlinux);
 	if (set->btf)
 		return 0;
-	err = errno == ENOMEM ? -ENOMEM : -ESRCH;
+	err = -errno;
+	if (err != -ENOENT) {
+		pr_fail(VERB, set->module, err,
+			"the BTF of module '%s' cannot be read", set->module);
+		return err;
+	}
+	err = -ESRCH;
 	pr_fail(VERB, set->module, err,
 		"module '%s' is not loaded, or has no BTF", set->module);
 	pr_hint("try 'modprobe %s', then 'ls /sys/kernel/btf/%s'", set->module,

@@ -2,6 +2,8 @@
 /*
  * What the library does of itself: loading programs, links, errors.
  */
+#include <sys/resource.h>
+
 #include "libfsession.h"
 #include "session.h"
 
@@ -106,6 +108,40 @@ CASE(library_no_module_kfunc,
 		ktest_diag("said: %s", said);
 	bpf_object__close(obj);
 	modprobe("fsession");
+}
+
+CASE(library_drain_no_module, "without the module there is nothing to wait for",
+     .flags = KTEST_LOG)
+{
+	device_close();
+	WAIT_FOR(try_rmmod("fsession") == 0);
+	forget_said();
+	CHECK_EQ(libfsession_drain(0), 0);
+	CHECK_EQ(strlen(said), 0);
+	modprobe("fsession");
+	CHECK_EQ(libfsession_drain(1000), 0);
+}
+
+CASE(library_no_descriptor, "an error that passes is not kept for an answer")
+{
+	struct rlimit limit, none;
+	int backend;
+
+	forget_said();
+	libfsession_set_backend(FSESSION_BACKEND_NATIVE);
+	SYS(getrlimit(RLIMIT_NOFILE, &limit));
+	none = limit;
+	none.rlim_cur = 0;
+	SYS(setrlimit(RLIMIT_NOFILE, &none));
+	CHECK_EQ(libfsession_backend(), -EMFILE);
+	CHECK(!strstr(said, "has no fsession"));
+	errno = 0;
+	CHECK(!fsession_targets__new(NULL));
+	CHECK_EQ(errno, EMFILE);
+
+	SYS(setrlimit(RLIMIT_NOFILE, &limit));
+	backend = libfsession_backend();
+	CHECK_EQ(backend, has_native() ? FSESSION_BACKEND_NATIVE : -EOPNOTSUPP);
 }
 
 /* A struct as it may be one day, and as it was in the first version. */
