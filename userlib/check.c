@@ -318,8 +318,12 @@ LIBFSESSION_API int fsession_targets__check(struct fsession_targets *set,
 		backend = fsession__prog_backend(prog);
 	else
 		backend = fsession__multi_backend("check", object);
-	if (backend < 0)
+	if (backend < 0) {
+		if (prog)
+			pr_fail("check", object, backend,
+				"the program was not loaded as a session's");
 		return fsession__err(backend);
+	}
 	err = prog ? fsession__check_module("check", object, prog, set) : 0;
 	if (!err)
 		err = fsession__targets_locate(set, "check", object);

@@ -211,8 +211,9 @@ fsession_program__attach(const struct bpf_program *prog,
  *
  * For programs that this process did not load with libbpf: loaded as fexit for the
  * module, as FSESSION_ATTACH_TYPE_NATIVE for the kernel's own fsession, or for the
- * module where there is that. Without a backend in @opts, both are tried, the kernel's
- * own first. Otherwise as fsession_program__attach(). Since 0.1.
+ * module where there is that. Without a backend in @opts, it is the module if that is
+ * what libfsession_backend() returns; else both are tried, the kernel's own first.
+ * Otherwise as fsession_program__attach(). Since 0.1.
  */
 LIBFSESSION_API struct fsession_link *
 fsession_fd__attach(int prog_fd, const char *name,
@@ -361,7 +362,8 @@ fsession_targets__set_cookie(struct fsession_targets *targets, size_t index,
  * from /sys/kernel/tracing/enabled_functions. With the kernel's own fsession less
  * is known before it is tried.
  *
- * Returns how many could be, or a negative errno, explained. Since 0.1.
+ * Returns how many could be, or a negative errno, explained but for a NULL: -EINVAL:
+ * @prog is not loaded, or no session's, or for functions of another module. Since 0.1.
  */
 LIBFSESSION_API int fsession_targets__check(struct fsession_targets *targets,
 					    const struct bpf_program *prog);

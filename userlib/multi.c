@@ -110,8 +110,10 @@ int fsession__multi_ioctl(const char *verb, const char *object, int prog_fd,
 	struct fsession_target_desc *desc = describe(set, &multi.count);
 	int dev, ret;
 
-	if (!desc)
+	if (!desc) {
+		pr_fail(verb, object, -ENOMEM, "there is no memory for it");
 		return -ENOMEM;
+	}
 	multi.targets = (uintptr_t)desc;
 	dev = fsession__device_open(verb, object);
 	ret = dev;

@@ -243,8 +243,10 @@ static int make_native(struct bpf_program *prog,
 		return err;
 	}
 	insns = malloc(cnt * sizeof(*insns));
-	if (!insns)
+	if (!insns) {
+		pr_fail("load", name, -ENOMEM, "there is no memory for it");
 		return -ENOMEM;
+	}
 	memcpy(insns, bpf_program__insns(prog), cnt * sizeof(*insns));
 	patch_insns(insns, cnt, opts->fd_array, &kfuncs);
 	err = bpf_program__set_insns(prog, insns, cnt);

@@ -198,7 +198,10 @@ static int find_in_modules(const char *prog, const char *module,
 
 	if (found.fd >= 0) {
 		*btf_fd = hold(&found);
-		return *btf_fd < 0 ? *btf_fd : 0;
+		if (*btf_fd >= 0)
+			return 0;
+		pr_fail("load", prog, *btf_fd, "there is no memory for it");
+		return *btf_fd;
 	}
 	if (err != -ENOENT) {
 		pr_fail("load", prog, err,

@@ -102,23 +102,27 @@ LIBFSESSION_API struct fsession_targets *
 fsession_targets__new(const char *module)
 {
 	struct fsession_targets *set = calloc(1, sizeof(*set));
-	int err = -ENOMEM;
+	int err;
 
 	if (!set)
-		return NULL;
+		goto no_memory;
 	if (module && strcmp(module, "vmlinux")) {
 		set->module = strdup(module);
 		if (!set->module)
-			goto err;
+			goto no_memory;
 	}
 	err = load_btf(set);
-	if (!err)
-		err = read_functions(set);
-	if (!err)
+	if (err) {
+		fsession_targets__free(set);
+		errno = -err;
+		return NULL;
+	}
+	if (!read_functions(set))
 		return set;
-err:
+no_memory:
+	pr_fail(VERB, "functions", -ENOMEM, "there is no memory for them");
 	fsession_targets__free(set);
-	errno = -err;
+	errno = ENOMEM;
 	return NULL;
 }
 
@@ -592,8 +596,12 @@ struct fsession_targets *fsession__targets_of_pattern(const char *pattern)
 
 	if (colon) {
 		module = strndup(pattern, colon - pattern);
-		if (!module)
+		if (!module) {
+			pr_fail(VERB, pattern, -ENOMEM,
+				"there is no memory for it");
+			errno = ENOMEM;
 			return NULL;
+		}
 	}
 	set = fsession_targets__new(module);
 	free(module);
