@@ -5,6 +5,9 @@
  * SIGINT and SIGTERM are taken from a signalfd, so that a run always ends in
  * order: with its sessions detached and its results printed. While a command
  * runs they are for the command, and the run ends when the command does.
+ *
+ * What the caller ignores, as nohup does SIGHUP, is left alone: blocked, it would
+ * come out of the signalfd nevertheless. The command gets all of them as we did.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,17 +24,32 @@
 /* How often a signal that came is repeated, in case it came too early. */
 #define REPEAT_US 20000
 
+/* Those that end a run. */
+static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
+
+#define NR_ENDING (sizeof(ending) / sizeof(ending[0]))
+
 static sigset_t saved_mask, our_mask;
+/* What became of them before us; SIG_DFL or SIG_IGN. */
+static struct sigaction saved_pipe, saved_child, saved_alarm;
 static volatile sig_atomic_t interrupted;
 
 int child_init(struct child *c)
 {
+	struct sigaction action;
+	size_t i;
+
 	memset(c, 0, sizeof(*c));
 	sigemptyset(&our_mask);
-	sigaddset(&our_mask, SIGINT);
-	sigaddset(&our_mask, SIGTERM);
-	sigaddset(&our_mask, SIGHUP);
 	sigaddset(&our_mask, SIGCHLD);
+	for (i = 0; i < NR_ENDING; i++) {
+		sigaction(ending[i], NULL, &action);
+		if (action.sa_handler != SIG_IGN)
+			sigaddset(&our_mask, ending[i]);
+	}
+	sigaction(SIGPIPE, NULL, &saved_pipe);
+	sigaction(SIGCHLD, NULL, &saved_child);
+	sigaction(SIGALRM, NULL, &saved_alarm);
 	if (sigprocmask(SIG_BLOCK, &our_mask, &saved_mask) < 0)
 		return -errno;
 	/* A reader that went away must not keep us from detaching. */
@@ -47,7 +65,8 @@ static void __attribute__((noreturn)) exec_command(char **argv, int errfd)
 {
 	int err;
 
-	signal(SIGPIPE, SIG_DFL);
+	sigaction(SIGPIPE, &saved_pipe, NULL);
+	sigaction(SIGCHLD, &saved_child, NULL);
 	sigprocmask(SIG_SETMASK, &saved_mask, NULL);
 	execvp(argv[0], argv);
 	err = errno;
@@ -133,17 +152,27 @@ static void interrupt(int sig)
 	interrupted = 1;
 }
 
+/* For those that end a run and are not ignored. */
+static void handle_ending(void (*handler)(int))
+{
+	struct sigaction action = { .sa_handler = handler };
+	size_t i;
+
+	sigemptyset(&action.sa_mask);
+	for (i = 0; i < NR_ENDING; i++)
+		if (sigismember(&our_mask, ending[i]))
+			sigaction(ending[i], &action, NULL);
+}
+
 void child_interruptible(struct child *c)
 {
-	struct sigaction action = { .sa_handler = interrupt };
+	struct sigaction alarmed = { .sa_handler = interrupt };
 
 	(void)c;
 	interrupted = 0;
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGALRM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
+	sigemptyset(&alarmed.sa_mask);
+	sigaction(SIGALRM, &alarmed, NULL);
+	handle_ending(interrupt);
 	sigprocmask(SIG_UNBLOCK, &our_mask, NULL);
 }
 
@@ -154,10 +183,8 @@ void child_uninterruptible(struct child *c)
 	sigprocmask(SIG_BLOCK, &our_mask, NULL);
 	setitimer(ITIMER_REAL, &never, NULL);
 	/* The child is to get them as we did. */
-	signal(SIGALRM, SIG_DFL);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
+	sigaction(SIGALRM, &saved_alarm, NULL);
+	handle_ending(SIG_DFL);
 	if (interrupted)
 		c->interrupted = true;
 }
