@@ -6,6 +6,9 @@
 
 build=$(readlink -f "/lib/modules/$(uname -r)/build")
 updates=/lib/modules/$(uname -r)/updates
+config=/boot/config-$(uname -r)
+modinfo=$(readlink -f "$(command -v modinfo)")
+enabled=/sys/kernel/tracing/enabled_functions
 
 # checked NAME STATE [REGEX]: what the last doctor --json has for NAME.
 checked() {
@@ -33,7 +36,8 @@ mended() {
 }
 
 cleanup() {
-	umount "$build" "$updates" /sys/module/module/parameters/sig_enforce \
+	umount "$build" "$updates" "$modinfo" "$config" "$enabled" \
+		/sys/module/module/parameters/sig_enforce \
 		/sys/kernel/btf 2>/dev/null
 	[[ ! ${native:-} ]] || kill "$native"
 	[[ -e /dev/fsession ]] || modprobe fsession
@@ -47,6 +51,16 @@ match "a healthy machine" "$(cat "$tmp/out")" $'\nok +trial +a session .* ran'
 [[ $(cat "$tmp/out") != *FAIL* && $(cat "$tmp/out") != *try:* ]] ||
 	failed "something is wrong: $(cat "$tmp/out")"
 status_is 2 fsession doctor now
+
+# In a cron job's PATH there is no modinfo, and in a small system there is none.
+status_is 0 env PATH=/nonexistent "$(command -v fsession)" doctor --json
+checked built ok
+checked signature ok
+mount --bind /dev/null "$modinfo"
+status_is 0 fsession doctor --json
+checked built ok
+checked signature note 'cannot tell'
+umount "$modinfo"
 
 status_is 1 setpriv --reuid=65534 --regid=65534 --clear-groups \
 	--bounding-set=-all fsession doctor --json

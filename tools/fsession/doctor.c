@@ -126,7 +126,7 @@ static void init(struct doctor *d)
 	listen_for(NULL);
 	d->backend = libfsession_backend();
 	d->loaded = module_loaded();
-	d->installed = module_installed();
+	d->installed = d->loaded || module_installed(d->uts.release);
 }
 
 static const char *const state_names[] = {

@@ -24,8 +24,8 @@ struct finding {
 /* What several checks go by. */
 struct doctor {
 	struct utsname uts;
-	int backend; /* an enum fsession_backend, or a negative errno */
-	bool installed;
+	int backend;	/* an enum fsession_backend, or a negative errno */
+	bool installed; /* or loaded from wherever it is */
 	bool loaded;
 };
 
@@ -61,7 +61,7 @@ void look_others(const struct doctor *d, struct finding *f);
 bool locked_down(void);
 
 /* doctor_module.c: the module, from its headers to its device. */
-bool module_installed(void);
+bool module_installed(const char *release);
 bool module_loaded(void);
 void look_headers(const struct doctor *d, struct finding *f);
 void look_built(const struct doctor *d, struct finding *f);

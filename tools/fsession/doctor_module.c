@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,18 +23,26 @@ static enum state module_state(const struct doctor *d)
 	return d->backend == FSESSION_BACKEND_NATIVE ? STATE_NOTE : STATE_FAIL;
 }
 
-/* The first line that @command prints. */
+/* Where modinfo is, a cron job, or a user, may not have in PATH. */
+#define SIGNER                                                          \
+	"PATH=${PATH:+$PATH:}/usr/sbin:/sbin modinfo -F signer " MODULE \
+	" 2>/dev/null"
+
+/*
+ * The first line that @command prints, "" if it has none. False if it cannot be run
+ * or fails.
+ */
 static bool command_says(const char *command, char *line, size_t size)
 {
 	FILE *f = popen(command, "re");
-	bool any = first_line(f, line, size);
 
+	first_line(f, line, size);
 	if (!f)
 		return false;
 	/* Lest it is killed for writing on, and says so. */
 	while (fgetc(f) != EOF)
 		;
-	return !pclose(f) && any;
+	return !pclose(f);
 }
 
 bool module_loaded(void)
@@ -41,13 +50,28 @@ bool module_loaded(void)
 	return !access("/sys/module/" MODULE, F_OK);
 }
 
-/* modinfo knows where modules are looked for. */
-bool module_installed(void)
+/* Would modprobe find it, and is it there? */
+bool module_installed(const char *release)
 {
-	char name[32];
+	char path[PATH_MAX], *line = NULL;
+	bool installed = false;
+	size_t size = 0;
+	FILE *f;
 
-	return command_says("modinfo -F name " MODULE " 2>/dev/null", name,
-			    sizeof(name));
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", release);
+	f = fopen(path, "re");
+	while (f && !installed && getline(&line, &size, f) > 0) {
+		line[strcspn(line, ":\n")] = '\0';
+		if (!strstr(line, "/" MODULE ".ko"))
+			continue;
+		snprintf(path, sizeof(path), "/lib/modules/%s/%s", release,
+			 line);
+		installed = !access(line[0] == '/' ? line : path, F_OK);
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	return installed;
 }
 
 /* The module's last words in the kernel's log; "" if there are none. */
@@ -122,9 +146,14 @@ void look_signature(const struct doctor *d, struct finding *f)
 		      insists ? "insists on it" : "does not mind");
 		return;
 	}
-	if (!command_says("modinfo -F signer " MODULE " 2>/dev/null", signer,
-			  sizeof(signer)))
-		signer[0] = '\0';
+	if (!command_says(SIGNER, signer, sizeof(signer))) {
+		found(f, STATE_NOTE,
+		      "cannot tell whose it is: modinfo does not say; the kernel %s",
+		      !insists	  ? "does not insist on one"
+		      : d->loaded ? "has taken it"
+				  : "insists on one");
+		return;
+	}
 	if (!insists || d->loaded) {
 		found(f, STATE_OK, "%s%s%s; the kernel %s",
 		      signer[0] ? "by '" : "none", signer, signer[0] ? "'" : "",
