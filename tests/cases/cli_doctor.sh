@@ -74,15 +74,49 @@ if echo 0 2>/dev/null >/proc/sys/kernel/ftrace_enabled; then
 	mended ftrace
 fi
 
-"$FSESSION_TESTS/native" "$progs/no_session.bpf.o" >"$tmp/native" &
-native=$!
-wait_for grep -q attached "$tmp/native"
+nobody_on_it() {
+	! grep -q '^bpf_fentry_test1 ' $enabled
+}
+
+# Newer kernels have a function jump to the trampoline that fexit takes.
+LC_ALL=C sed 's,fentry/bpf_fentry_test1,fexit/bpf_fentry_test1\x00,g' \
+	"$progs/no_session.bpf.o" >"$tmp/fexit.bpf.o"
+for object in "$progs/no_session.bpf.o" "$tmp/fexit.bpf.o"; do
+	: >"$tmp/native"
+	"$FSESSION_TESTS/native" "$object" >"$tmp/native" &
+	native=$!
+	wait_for grep -q attached "$tmp/native"
+	status_is 0 fsession doctor --json
+	checked functions note 'on 1, .*: bpf_fentry_test1'
+	checked trial note 'direct call'
+	kill $native
+	wait $native
+	native=
+	wait_for nobody_on_it
+done
+
+# As kernels write it.
+cat >"$tmp/enabled" <<END
+one (1) R   D   M 	tramp: ftrace_regs_caller+0x0/0x71 (call_direct_funcs+0x0/0x60)
+	direct-->bpf_trampoline_6442536467+0x0/0xb5
+two (1)   D   	direct(jmp)-->bpf_trampoline_6442536468+0x0/0xb5
+three (1) R   D
+        direct(jmp)-->bpf_trampoline_6442536469+0x0/0xb5
+four (1)   D   	direct-->fsession_stub+0x0/0x10 [fsession]
+five (1)       	tramp: ftrace_regs_caller+0x0/0x71
+END
+mount --bind "$tmp/enabled" "$enabled"
 status_is 0 fsession doctor --json
-checked functions note 'on 1, .*: bpf_fentry_test1'
-checked trial note 'direct call'
-kill $native
-wait $native
-native=
+checked functions note 'on 3, .*: one, two, three$'
+umount "$enabled"
+
+if [[ -e $config ]]; then
+	grep -v CONFIG_DEBUG_INFO_BTF_MODULES "$config" >"$tmp/config"
+	mount --bind "$tmp/config" "$config"
+	status_is 1 fsession doctor --json
+	checked config FAIL CONFIG_DEBUG_INFO_BTF_MODULES
+	umount "$config"
+fi
 
 FSESSION_BACKEND=nonsense status_is 1 fsession doctor --json
 checked backend FAIL 'nonsense'

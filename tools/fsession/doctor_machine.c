@@ -151,6 +151,15 @@ void look_lockdown(const struct doctor *d, struct finding *f)
 		found(f, STATE_OK, "%s", level);
 }
 
+/*
+ * A trampoline that a function calls or, from Linux 6.19 on, jumps to. The library
+ * has the same in a check of functions that are named.
+ */
+static bool is_direct(const char *line)
+{
+	return strstr(line, "direct-->") || strstr(line, "direct(jmp)-->");
+}
+
 /* Functions that somebody else's trampoline is on. */
 void look_others(const struct doctor *d, struct finding *f)
 {
@@ -162,7 +171,6 @@ void look_others(const struct doctor *d, struct finding *f)
 	unsigned int others = 0;
 	FILE *list;
 
-	(void)d;
 	list = fopen(paths[0], "re");
 	if (!list)
 		list = fopen(paths[1], "re");
@@ -171,14 +179,14 @@ void look_others(const struct doctor *d, struct finding *f)
 		mend(f, "mount -t tracefs tracefs /sys/kernel/tracing");
 		return;
 	}
-	/* "function (1) ...", and below it "\tdirect-->trampoline". */
+	/* "function (1) ...", there or, indented, below it "direct-->trampoline". */
 	while (fgets(line, sizeof(line), list)) {
 		size_t len = strlen(names);
 
-		if (line[0] != '\t')
+		if (line[0] != '\t' && line[0] != ' ')
 			snprintf(name, sizeof(name), "%.*s",
 				 (int)strcspn(line, " \n"), line);
-		if (!strstr(line, "direct-->") || strstr(line, "[fsession]"))
+		if (!is_direct(line) || strstr(line, "[fsession]"))
 			continue;
 		if (others++ < 3)
 			snprintf(names + len, sizeof(names) - len, "%s%s",
@@ -190,7 +198,9 @@ void look_others(const struct doctor *d, struct finding *f)
 		return;
 	}
 	found(f, STATE_NOTE,
-	      "fentry, fexit or LSM programs are on %u, which can have no session: %s%s",
-	      others, names, others > 3 ? ", ..." : "");
+	      "fentry, fexit, LSM or such programs are on %u, which can have no session%s: %s%s",
+	      others,
+	      d->backend == FSESSION_BACKEND_NATIVE ? " of the module" : "",
+	      names, others > 3 ? ", ..." : "");
 	mend(f, "bpftool link list");
 }
