@@ -32,4 +32,7 @@ fails '/no/such/file' --from /no/such/file
 printf 'bpf_fentry_test1\nno_such_line\n' >"$tmp/names"
 fails 'no_such_line' --from "$tmp/names"
 : >"$tmp/empty"
-status_is 2 fsession list --from "$tmp/empty"
+fails '--from names no function' --from "$tmp/empty"
+printf '# do_exit: a comment\n\n' >"$tmp/comments"
+fails '--from names no function' --from "$tmp/empty" --from "$tmp/comments" \
+	--exclude do_exit

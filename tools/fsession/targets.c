@@ -100,6 +100,11 @@ struct fsession_targets *selection_make(struct selection *s)
 		err = fsession_targets__add(set, s->patterns[i]);
 	for (i = 0; set && err >= 0 && i < s->file_cnt; i++)
 		err = fsession_targets__add_file(set, s->files[i]);
+	if (set && err >= 0 && !fsession_targets__cnt(set)) {
+		say("--from names no function");
+		hint("a name or pattern a line; what begins with a # is skipped");
+		err = -EINVAL;
+	}
 	for (i = 0; set && err >= 0 && i < s->excluded_cnt; i++)
 		err = fsession_targets__exclude(set, s->excluded[i]);
 	if (set && err >= 0 && fsession_targets__cnt(set))
