@@ -18,7 +18,12 @@ fails 'no_such_prog' "$progs/shapes.bpf.o" --prog no_such_prog
 fails 'no_such_prog' "$progs/shapes.bpf.o" --prog on_arg0 --prog no_such_prog
 fails 'option' "$progs/shapes.bpf.o" --no-such-option
 # No session in it.
-fails '.' "$progs/no_session.bpf.o"
+fails 'no program in an fsession section' "$progs/no_session.bpf.o"
+# One that is to be asked for, of a section that has a ? first.
+LC_ALL=C sed 's,fentry/bpf_fentry_test1,?fsession/icmp_rcv\x00\x00\x00\x00\x00,g' \
+	"$progs/no_session.bpf.o" >"$tmp/optional.bpf.o"
+fails 'optional.*--prog' "$tmp/optional.bpf.o"
+status_is 0 fsession run "$tmp/optional.bpf.o" --prog not_a_session -- true
 fails 'no_such_function' "$progs/no_function.bpf.o"
 
 status_is 2 fsession

@@ -122,6 +122,7 @@ static int check_names(const struct run *r)
 static int select_programs(struct run *r)
 {
 	struct bpf_program *prog;
+	bool optional = false;
 	size_t cnt = 0;
 	int err = check_names(r);
 
@@ -138,6 +139,7 @@ static int select_programs(struct run *r)
 		const char *name = bpf_program__name(prog);
 		bool selected = is_selected(r, prog);
 
+		optional |= fsession_program__is_session(prog);
 		if (selected)
 			r->sessions[r->session_cnt++].prog = prog;
 		else if (verbose)
@@ -147,12 +149,15 @@ static int select_programs(struct run *r)
 			selected = true;
 		bpf_program__set_autoload(prog, selected);
 	}
-	if (!r->session_cnt) {
+	if (r->session_cnt)
+		return 0;
+	if (optional)
+		say("'%s' has fsession programs of optional sections only, SEC(\"?fsession\"): say which with --prog",
+		    r->path);
+	else
 		say("'%s' has no program in an fsession section", r->path);
-		hint_programs(r);
-		return -ENOENT;
-	}
-	return 0;
+	hint_programs(r);
+	return -ENOENT;
 }
 
 static void show_line(const char *line, size_t len, void *arg)
