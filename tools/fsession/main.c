@@ -170,9 +170,28 @@ static void open_std_fds(void)
 		close(fd);
 }
 
+static int run_command(const char *cmd, int argc, char **argv)
+{
+	if (!strcmp(cmd, "run"))
+		return cmd_run(argc, argv);
+	if (!strcmp(cmd, "list"))
+		return cmd_list(argc, argv);
+	if (!strcmp(cmd, "status"))
+		return cmd_status(argc, argv);
+	if (!strcmp(cmd, "doctor"))
+		return cmd_doctor(argc, argv);
+	if (!strcmp(cmd, "version") || !strcmp(cmd, "--version"))
+		return version();
+	if (!strcmp(cmd, "help") || !strcmp(cmd, "--help") ||
+	    !strcmp(cmd, "-h"))
+		return help();
+	return usage_error("'%s' is not a command of fsession", cmd);
+}
+
 int main(int argc, char **argv)
 {
 	const char *cmd;
+	int status;
 
 	open_std_fds();
 	while (argc > 1 &&
@@ -193,18 +212,10 @@ int main(int argc, char **argv)
 	argv[1] = argv[0]; /* what getopt says comes from fsession */
 	argc--;
 	argv++;
-	if (!strcmp(cmd, "run"))
-		return cmd_run(argc, argv);
-	if (!strcmp(cmd, "list"))
-		return cmd_list(argc, argv);
-	if (!strcmp(cmd, "status"))
-		return cmd_status(argc, argv);
-	if (!strcmp(cmd, "doctor"))
-		return cmd_doctor(argc, argv);
-	if (!strcmp(cmd, "version") || !strcmp(cmd, "--version"))
-		return version();
-	if (!strcmp(cmd, "help") || !strcmp(cmd, "--help") ||
-	    !strcmp(cmd, "-h"))
-		return help();
-	return usage_error("'%s' is not a command of fsession", cmd);
+	status = run_command(cmd, argc, argv);
+	if (fflush(stdout) == EOF || ferror(stdout)) {
+		say("not all could be written to standard output");
+		return EXIT_OURS;
+	}
+	return status;
 }

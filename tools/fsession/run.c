@@ -628,10 +628,6 @@ static int run(struct run *r)
 		err = ret;
 
 	ret = r->json ? report_json(r) : report_text(r);
-	if ((fflush(stdout) == EOF || ferror(stdout)) && !ret) {
-		ret = -EIO;
-		say("not all could be written to standard output");
-	}
 	return err ? err : ret;
 }
 

@@ -243,9 +243,5 @@ out:
 	selection_fini(&s);
 	if (status)
 		return status;
-	if (fflush(stdout) == EOF || ferror(stdout)) {
-		say("not all could be written to standard output");
-		return EXIT_OURS;
-	}
 	return n < 0 ? EXIT_OURS : !n;
 }
