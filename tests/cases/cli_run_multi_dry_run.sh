@@ -47,5 +47,17 @@ status_is 0 fsession run "$progs/glob.bpf.o" --prog on_module -y --json
 match JSON "$(tail -n 1 "$tmp/out")" '^\{.*fsession_test_arg5.*\}$'
 json_equal 'isinstance(d, dict)' True
 
+# Several programs are in one object, each by its name; and all of them or nothing.
+status_is 0 fsession run "$progs/glob.bpf.o" --prog on_module --prog on_kernel \
+	--dry-run --json
+equal "lines" "$(wc -l <"$tmp/out")" 1
+json_equal '[p["name"] for p in d["programs"]]' "['on_module', 'on_kernel']" \
+	'[len(p["functions"]) >= 8 for p in d["programs"]]' '[True, True]' \
+	'{f["name"][:13] for f in d["programs"][1]["functions"]}' \
+	"{'bpf_fentry_te'}"
+status_is 2 fsession run "$progs/glob.bpf.o" --prog on_module --prog on_any \
+	--dry-run --json
+equal "half of it" "$(cat "$tmp/out")" ''
+
 status_is 0 fsession status --json
 json_equal 'd["sessions"]' '[]'

@@ -44,6 +44,8 @@ int cmd_status(int argc, char **argv);
 void progress_start(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void progress_stop(void);
 
+struct json;
+
 /* targets.c: the functions that options name; the strings are the caller's. */
 struct selection {
 	const char **patterns;
@@ -60,8 +62,10 @@ int selection_init(struct selection *s, int max);
 void selection_fini(struct selection *s);
 bool selection_any(const struct selection *s);
 struct fsession_targets *selection_make(struct selection *s);
-int targets_list(struct fsession_targets *set, const char *module,
-		 const struct bpf_program *prog, bool json);
+int targets_check(struct fsession_targets *set, const struct bpf_program *prog);
+void targets_text(const struct fsession_targets *set, const char *module);
+void targets_json(const struct fsession_targets *set, struct json *j);
+void targets_sum_up(const struct fsession_targets *set, int n);
 
 /* json.c: JSON on one line. A @key is NULL inside an array and at the top. */
 struct json {

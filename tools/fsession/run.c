@@ -329,42 +329,77 @@ static int attach(struct run *r)
 	return 0;
 }
 
-/* What would be attached to, one program after the other. */
-static int dry_run(struct run *r)
+/* What @prog would be attached to; with @j, as an element of an array. */
+static int list_functions(const struct run *r, const struct bpf_program *prog,
+			  struct json *j)
 {
-	size_t i;
-	int n;
+	const char *pattern = strchr(bpf_program__section_name(prog), '/');
+	struct selection s = { .patterns = &pattern, .pattern_cnt = 1 };
+	struct fsession_targets *set = r->targets;
+	int n = -EINVAL;
 
-	for (i = 0; i < r->session_cnt; i++) {
-		const struct bpf_program *prog = r->sessions[i].prog;
-		const char *pattern =
-			strchr(bpf_program__section_name(prog), '/');
-		struct selection s = { .patterns = &pattern, .pattern_cnt = 1 };
-		struct fsession_targets *set = r->targets;
-
-		if (!fsession_program__is_multi(prog))
-			continue;
-		if (!set && pattern) {
-			pattern++;
-			set = selection_make(&s);
-		}
-		if (!set && !pattern) {
-			say("program '%s': its section names no functions",
-			    bpf_program__name(prog));
-			hint("say which: --on PATTERN");
-		}
-		if (!set)
-			return -EINVAL;
-		say("program %s:", bpf_program__name(prog));
-		n = targets_list(set, r->targets ? r->on.module : s.module,
-				 prog, r->json);
-		if (set != r->targets)
-			fsession_targets__free(set);
-		free(s.module);
-		if (n < 0)
-			return n;
+	if (!set && pattern) {
+		pattern++;
+		set = selection_make(&s);
+	} else if (!set) {
+		say("program '%s': its section names no functions",
+		    bpf_program__name(prog));
+		hint("say which: --on PATTERN");
 	}
-	return 0;
+	if (set) {
+		say("program %s:", bpf_program__name(prog));
+		n = targets_check(set, prog);
+	}
+	if (n >= 0 && j) {
+		json_open(j, NULL, '{');
+		json_str(j, "name", bpf_program__name(prog));
+		targets_json(set, j);
+		json_close(j, '}');
+	} else if (n >= 0) {
+		targets_text(set, r->targets ? r->on.module : s.module);
+	}
+	if (n >= 0)
+		targets_sum_up(set, n);
+	if (set != r->targets)
+		fsession_targets__free(set);
+	free(s.module);
+	return n < 0 ? n : 0;
+}
+
+/*
+ * What would be attached to, one program after the other. JSON is one object, and
+ * is printed when it is whole.
+ */
+static int dry_run(const struct run *r)
+{
+	struct json j = {};
+	char *text = NULL;
+	size_t i, size;
+	int err = 0;
+
+	if (r->json) {
+		j.f = open_memstream(&text, &size);
+		if (!j.f)
+			return -errno;
+		json_open(&j, NULL, '{');
+		json_open(&j, "programs", '[');
+	}
+	for (i = 0; !err && i < r->session_cnt; i++)
+		if (fsession_program__is_multi(r->sessions[i].prog))
+			err = list_functions(r, r->sessions[i].prog,
+					     r->json ? &j : NULL);
+	if (!r->json)
+		return err;
+	json_close(&j, ']');
+	json_close(&j, '}');
+	if (fclose(j.f) == EOF && !err) {
+		err = -errno;
+		say("make JSON: %s", strerror(-err));
+	}
+	if (!err)
+		puts(text);
+	free(text);
+	return err;
 }
 
 /* Have the kernel call bpf_fentry_test1 and its fellows, or the program run. */

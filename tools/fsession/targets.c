@@ -120,8 +120,22 @@ struct fsession_targets *selection_make(struct selection *s)
 	return NULL;
 }
 
-/* As --from takes it. */
-static void list_text(const struct fsession_targets *set, const char *module)
+/*
+ * Which functions of @set could be attached to, by @prog unless that is NULL?
+ * Returns how many, or a negative errno.
+ */
+int targets_check(struct fsession_targets *set, const struct bpf_program *prog)
+{
+	int n;
+
+	progress_start("looking at %zu functions", fsession_targets__cnt(set));
+	n = fsession_targets__check(set, prog);
+	progress_stop();
+	return n;
+}
+
+/* What the check said of those of @module, as --from takes it. */
+void targets_text(const struct fsession_targets *set, const char *module)
 {
 	const char *colon = module ? ":" : "";
 	const struct fsession_target *t;
@@ -138,52 +152,32 @@ static void list_text(const struct fsession_targets *set, const char *module)
 	}
 }
 
-static void list_json(const struct fsession_targets *set)
+/* The same, as a member of an object. */
+void targets_json(const struct fsession_targets *set, struct json *j)
 {
 	const struct fsession_target *t;
-	struct json j = { .f = stdout };
 	size_t i;
 
-	json_open(&j, NULL, '{');
-	json_open(&j, "functions", '[');
+	json_open(j, "functions", '[');
 	for (i = 0; (t = fsession_targets__at(set, i)); i++) {
-		json_open(&j, NULL, '{');
-		json_str(&j, "name", t->name);
-		json_u64(&j, "btf_id", t->btf_id);
-		json_u64(&j, "addr", t->addr);
-		json_s64(&j, "status", t->status);
+		json_open(j, NULL, '{');
+		json_str(j, "name", t->name);
+		json_u64(j, "btf_id", t->btf_id);
+		json_u64(j, "addr", t->addr);
+		json_s64(j, "status", t->status);
 		if (t->status)
-			json_str(&j, "why", t->why);
-		json_close(&j, '}');
+			json_str(j, "why", t->why);
+		json_close(j, '}');
 	}
-	json_close(&j, ']');
-	json_close(&j, '}');
-	putchar('\n');
+	json_close(j, ']');
 }
 
-/*
- * Says which functions of @set, those of @module, could be attached to, by @prog
- * unless that is NULL.
- * Returns how many, or a negative errno.
- */
-int targets_list(struct fsession_targets *set, const char *module,
-		 const struct bpf_program *prog, bool json)
+void targets_sum_up(const struct fsession_targets *set, int n)
 {
 	size_t cnt = fsession_targets__cnt(set);
-	int n;
 
-	progress_start("looking at %zu functions", cnt);
-	n = fsession_targets__check(set, prog);
-	progress_stop();
-	if (n < 0)
-		return n;
-	if (json)
-		list_json(set);
-	else
-		list_text(set, module);
 	say("%d of %zu function%s can be attached to", n, cnt,
 	    cnt == 1 ? "" : "s");
-	return n;
 }
 
 int cmd_list(int argc, char **argv)
@@ -197,6 +191,7 @@ int cmd_list(int argc, char **argv)
 		{}
 	};
 	struct selection s = {};
+	struct json j = { .f = stdout };
 	struct fsession_targets *set = NULL;
 	bool json = false;
 	int c, n = -EINVAL, status = 0;
@@ -237,7 +232,17 @@ int cmd_list(int argc, char **argv)
 
 	set = selection_make(&s);
 	if (set)
-		n = targets_list(set, s.module, NULL, json);
+		n = targets_check(set, NULL);
+	if (n >= 0 && json) {
+		json_open(&j, NULL, '{');
+		targets_json(set, &j);
+		json_close(&j, '}');
+		putchar('\n');
+	} else if (n >= 0) {
+		targets_text(set, s.module);
+	}
+	if (n >= 0)
+		targets_sum_up(set, n);
 out:
 	fsession_targets__free(set);
 	selection_fini(&s);
