@@ -56,7 +56,10 @@ int main(int argc, char **argv)
 
 	sleep(strtoul(argv[1], NULL, 10));
 
-	/* No run begins any more once this has returned. */
+	/*
+	 * After this no call gets a run any more. One that is under way, on
+	 * another CPU or asleep, is not waited for.
+	 */
 	err = fsession_link__destroy(link) != 0;
 	printf("%llu calls, %llu ns each\n", skel->bss->calls,
 	       skel->bss->calls ? skel->bss->total_ns / skel->bss->calls : 0);

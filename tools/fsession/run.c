@@ -4,8 +4,10 @@
  * what they have seen.
  *
  * The end has an order. The sessions' counts are read while they are attached,
- * the last that can be known of them; then they are detached, and only then,
- * with no program running any more, the object's variables are read.
+ * the last that can be known of them; then they are detached, and only then the
+ * object's variables are read, when no call gets a run any more. A run that is
+ * under way, on another CPU or asleep, is not waited for: what it writes may come
+ * too late.
  */
 #include <errno.h>
 #include <getopt.h>
