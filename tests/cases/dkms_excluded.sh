@@ -21,8 +21,10 @@ excluded() {
 needs="CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS CONFIG_DEBUG_INFO_BTF_MODULES
 CONFIG_BPF_SYSCALL CONFIG_BPF_JIT CONFIG_KALLSYMS"
 
-# shellcheck disable=SC2086 # a list
-excluded 5.10.0-1-amd64 $needs
+for release in 5.10.0-1-amd64 6.0.12-amd64 6.0-rc7-amd64; do
+	# shellcheck disable=SC2086 # a list
+	excluded $release $needs
+done
 for missing in $needs; do
 	# shellcheck disable=SC2046 # a list
 	excluded 6.5.0-1-amd64 $(echo "$needs" | tr ' ' '\n' | grep -vx "$missing")
