@@ -59,11 +59,14 @@ install: $(install-targets)
 
 dkms-kernel := $(if $(KERNEL),-k $(KERNEL))
 
+# Root builds from that copy at each new kernel: it is not the checkout's owner's.
 .PHONY: dkms-install dkms-remove
 dkms-install:
 	$(Q)if [ "$(CURDIR)" != "$(dkms-source)" ]; then \
 		rm -rf "$(dkms-source)" && mkdir -p "$(dkms-source)" && \
-		cp -a --parents $(dkms-files) "$(dkms-source)/"; \
+		cp -a --no-preserve=ownership --parents $(dkms-files) \
+			"$(dkms-source)/" && \
+		chmod -R go-w "$(dkms-source)"; \
 	fi
 	$(Q)dkms status -m fsession -v $(VERSION) | grep -q . || \
 		dkms add -m fsession -v $(VERSION)
