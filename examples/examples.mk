@@ -36,7 +36,7 @@ $(B)/examples/attach $(B)/examples/skeleton: $(B)/examples/%: examples/%.c \
 		$(userlib-include) $(B)/libfsession.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(WARNINGS) -I$(B)/include -isystem $(B)/examples \
-		$(libbpf-cflags) $(LDFLAGS) -o $@ $< $(B)/libfsession.a \
+		$(libbpf-cflags) $(CPPFLAGS) $(LDFLAGS) -o $@ $< $(B)/libfsession.a \
 		$(libbpf-libs) -lpthread
 
 -include $(examples-bpf:.o=.d)

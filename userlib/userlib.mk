@@ -13,7 +13,7 @@ libbpf-cflags := $(shell $(PKG_CONFIG) --cflags libbpf 2>/dev/null)
 libbpf-libs := $(shell $(PKG_CONFIG) --libs libbpf 2>/dev/null || echo -lbpf)
 
 user-cflags := $(WARNINGS) -D_GNU_SOURCE -Iuapi -Iuserlib $(libbpf-cflags) \
-	-MMD -MP
+	$(CPPFLAGS) -MMD -MP
 
 userlib-objs := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard userlib/*.c)))
 userlib-out := $(B)/libfsession.a $(B)/libfsession.so $(B)/libfsession.pc
