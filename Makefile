@@ -40,6 +40,10 @@ check-targets :=
 .PHONY: default all
 default: all
 
+# A prerequisite of what is to be looked at every time.
+.PHONY: FORCE
+FORCE:
+
 # The module's source as DKMS keeps it, and nothing else of the tree.
 dkms-source := /usr/src/fsession-$(VERSION)
 dkms-files := Kbuild dkms.conf README.md LICENSES module arch uapi \

@@ -9,7 +9,8 @@ tools-objs := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/fsession/*.c)))
 all-targets += $(B)/fsession
 install-targets += install-tools
 
-$(tools-objs): $(B)/%.o: %.c | $(B)/.libbpf
+# dkms.conf has the version.
+$(tools-objs): $(B)/%.o: %.c dkms.conf | $(B)/.libbpf
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(user-cflags) -DFSESSION_VERSION='"$(VERSION)"' \
 		-c -o $@ $<

@@ -51,7 +51,8 @@ $(B)/libfsession.so: $(B)/$(libfsession-so)
 	$(Q)ln -sf $(libfsession-so) $(B)/$(libfsession-soname)
 	$(Q)ln -sf $(libfsession-soname) $@
 
-$(B)/libfsession.pc: userlib/libfsession.pc.in
+# `make install` may be told another PREFIX than `make` was.
+$(B)/libfsession.pc: userlib/libfsession.pc.in FORCE
 	@mkdir -p $(@D)
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
