@@ -3,6 +3,7 @@
 #
 #	make			library, command, examples, tests' programs
 #	make install		library, headers, command, man pages to PREFIX
+#	make uninstall		removes them from there
 #	make dkms-install	the module, for KERNEL= (default: dkms's)
 #	make demo		boot a stock kernel and run the seed's program
 #	make test		the test suite on stock kernels, in QEMU
@@ -35,6 +36,7 @@ Q := $(if $(filter 1,$(V)),,@)
 all-targets :=
 test-targets :=
 install-targets :=
+uninstall-targets :=
 check-targets :=
 
 .PHONY: default all
@@ -61,6 +63,9 @@ all: $(all-targets)
 
 .PHONY: install
 install: $(install-targets)
+
+.PHONY: uninstall
+uninstall: $(uninstall-targets)
 
 dkms-kernel := $(if $(KERNEL),-k $(KERNEL))
 

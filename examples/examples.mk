@@ -49,3 +49,10 @@ install-examples: examples
 		$(DESTDIR)$(PREFIX)/lib/fsession/examples
 	$(Q)install -m 755 $(examples-bins) \
 		$(DESTDIR)$(PREFIX)/lib/fsession/examples
+
+uninstall-targets += uninstall-examples
+.PHONY: uninstall-examples
+uninstall-examples:
+	$(Q)rm -rf $(DESTDIR)$(PREFIX)/lib/fsession/examples
+	$(Q)[ ! -d $(DESTDIR)$(PREFIX)/lib/fsession ] || \
+		rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/lib/fsession

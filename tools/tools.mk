@@ -8,6 +8,7 @@ tools-objs := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/fsession/*.c)))
 
 all-targets += $(B)/fsession
 install-targets += install-tools
+uninstall-targets += uninstall-tools
 
 # dkms.conf has the version.
 $(tools-objs): $(B)/%.o: %.c dkms.conf | $(B)/.libbpf
@@ -23,5 +24,10 @@ install-tools: $(B)/fsession
 	$(Q)install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
 	$(Q)install -m 755 $(B)/fsession $(DESTDIR)$(SBINDIR)
 	$(Q)install -m 644 tools/fsession/fsession.8 $(DESTDIR)$(MANDIR)/man8
+
+.PHONY: uninstall-tools
+uninstall-tools:
+	$(Q)rm -f $(DESTDIR)$(SBINDIR)/fsession \
+		$(DESTDIR)$(MANDIR)/man8/fsession.8
 
 -include $(tools-objs:.o=.d)

@@ -24,6 +24,7 @@ userlib-include := $(B)/include/fsession/libfsession.h \
 all-targets += $(userlib-out) $(userlib-include)
 check-targets += check-userlib-abi
 install-targets += install-userlib
+uninstall-targets += uninstall-userlib
 
 $(userlib-objs): $(B)/%.o: %.c | $(B)/.libbpf
 	@mkdir -p $(@D)
@@ -96,5 +97,14 @@ install-userlib: $(userlib-out) $(userlib-include)
 	$(Q)install -m 644 $(B)/include/linux/fsession.h \
 		$(DESTDIR)$(INCLUDEDIR)/linux
 	$(Q)install -m 644 userlib/libfsession.3 $(DESTDIR)$(MANDIR)/man3
+
+.PHONY: uninstall-userlib
+uninstall-userlib:
+	$(Q)rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libfsession.a libfsession.so \
+		$(libfsession-soname) $(libfsession-so) pkgconfig/libfsession.pc)
+	$(Q)rm -f $(patsubst $(B)/include/%,$(DESTDIR)$(INCLUDEDIR)/%,\
+		$(userlib-include)) $(DESTDIR)$(MANDIR)/man3/libfsession.3
+	$(Q)[ ! -d $(DESTDIR)$(INCLUDEDIR)/fsession ] || \
+		rmdir --ignore-fail-on-non-empty $(DESTDIR)$(INCLUDEDIR)/fsession
 
 -include $(userlib-objs:.o=.d)
