@@ -4,6 +4,9 @@
  *
  *	cc attach.c $(pkg-config --cflags --libs libfsession) -o attach
  *	./attach build/examples/icmp_latency.bpf.o 5
+ *
+ * That it finds the library takes an ldconfig after `make install`; where not even
+ * that looks into /usr/local/lib, LD_LIBRARY_PATH=/usr/local/lib.
  */
 #include <stdio.h>
 #include <stdlib.h>
