@@ -166,6 +166,23 @@ if [[ $(about native said) == *'an fsession of its own' ]]; then
 	checked backend ok native
 	checked loaded note
 	checked trial ok 'ran at entry and at exit'
+
+	if [[ -e $config ]]; then
+		mount --bind "$tmp/config" "$config"
+		FSESSION_BACKEND=auto status_is 0 fsession doctor --json
+		checked config note CONFIG_DEBUG_INFO_BTF_MODULES
+		umount "$config"
+	fi
+
+	bpf=(setpriv '--bounding-set=-all,+bpf,+perfmon' fsession doctor --json)
+	if [[ $(fsession version) =~ libbpf\ v(0|1\.[0-4])(\.|$) ]]; then
+		FSESSION_BACKEND=auto status_is 1 "${bpf[@]}"
+		checked rights FAIL SYS_ADMIN
+	else
+		FSESSION_BACKEND=auto status_is 0 "${bpf[@]}"
+		checked rights note 'CAP_BPF and CAP_PERFMON'
+	fi
+	checked trial ok 'ran at entry and at exit'
 else
 	FSESSION_BACKEND=native status_is 1 fsession doctor --json
 	checked backend FAIL 'no fsession of its own'

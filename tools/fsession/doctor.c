@@ -15,6 +15,11 @@ struct check {
 	void (*look)(const struct doctor *d, struct finding *f);
 };
 
+enum state module_state(const struct doctor *d)
+{
+	return d->backend == FSESSION_BACKEND_NATIVE ? STATE_NOTE : STATE_FAIL;
+}
+
 void found(struct finding *f, enum state state, const char *fmt, ...)
 {
 	va_list args;

@@ -29,7 +29,13 @@ struct doctor {
 	bool loaded;
 };
 
-/* doctor.c: what a check has found. */
+/*
+ * doctor.c: how bad it is that the module lacks something. It does not matter where
+ * the kernel's own fsession is taken.
+ */
+enum state module_state(const struct doctor *d);
+
+/* What a check has found. */
 void found(struct finding *f, enum state state, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void mend(struct finding *f, const char *fmt, ...)

@@ -16,13 +16,20 @@
 #define FTRACE_SWITCH "/proc/sys/kernel/ftrace_enabled"
 #define JIT_SWITCH    "/proc/sys/net/core/bpf_jit_enable"
 
+/*
+ * The module's kfuncs take CAP_SYS_ADMIN. The kernel's own fsession does not, on
+ * functions of the kernel proper, with a libbpf that does without, too.
+ */
 void look_rights(const struct doctor *d, struct finding *f)
 {
+	const unsigned long long bpf = 1ULL << CAP_BPF | 1ULL << CAP_PERFMON;
 	FILE *status = fopen("/proc/self/status", "re");
 	unsigned long long caps = 0;
+	bool native =
+		d->backend == FSESSION_BACKEND_NATIVE &&
+		(libbpf_major_version() > 1 || libbpf_minor_version() >= 5);
 	char line[256];
 
-	(void)d;
 	while (status && fgets(line, sizeof(line), status))
 		if (sscanf(line, "CapEff: %llx", &caps) == 1)
 			break;
@@ -32,8 +39,14 @@ void look_rights(const struct doctor *d, struct finding *f)
 		found(f, STATE_OK, "CAP_SYS_ADMIN");
 		return;
 	}
-	found(f, STATE_FAIL,
-	      "no CAP_SYS_ADMIN, which sessions take; not all can be looked at");
+	if (native && (caps & bpf) == bpf)
+		found(f, STATE_NOTE,
+		      "CAP_BPF and CAP_PERFMON, without CAP_SYS_ADMIN: enough for the kernel's own fsession, but not on modules' functions");
+	else
+		found(f, STATE_FAIL,
+		      "no CAP_SYS_ADMIN%s; not all can be looked at",
+		      native ? ", nor CAP_BPF with CAP_PERFMON"
+			     : ", which sessions take");
 	mend(f, "sudo fsession doctor");
 }
 
@@ -55,12 +68,15 @@ void look_kernel(const struct doctor *d, struct finding *f)
 
 void look_config(const struct doctor *d, struct finding *f)
 {
-	static const char *const options[] = {
-		"CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS=y",
-		"CONFIG_DEBUG_INFO_BTF_MODULES=y",
-		"CONFIG_BPF_SYSCALL=y",
-		"CONFIG_BPF_JIT=y",
-		"CONFIG_KALLSYMS=y",
+	static const struct {
+		const char *option;
+		bool native; /* the kernel's own fsession takes it, too */
+	} options[] = {
+		{ "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS=y", true },
+		{ "CONFIG_BPF_SYSCALL=y", true },
+		{ "CONFIG_BPF_JIT=y", true },
+		{ "CONFIG_KALLSYMS=y", true },
+		{ "CONFIG_DEBUG_INFO_BTF_MODULES=y", false },
 	};
 	char path[PATH_MAX];
 	size_t i;
@@ -71,10 +87,11 @@ void look_config(const struct doctor *d, struct finding *f)
 		return;
 	}
 	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		if (file_has(path, options[i]))
+		if (file_has(path, options[i].option))
 			continue;
-		found(f, STATE_FAIL, "the kernel is built without %s",
-		      options[i]);
+		found(f, options[i].native ? STATE_FAIL : module_state(d),
+		      "the kernel is built without %s%s", options[i].option,
+		      options[i].native ? "" : ", which the module takes");
 		return;
 	}
 	found(f, STATE_OK, "direct calls, BTF and BPF are built in");

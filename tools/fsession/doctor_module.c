@@ -17,12 +17,6 @@
 #define SIG_ENFORCE "/sys/module/module/parameters/sig_enforce"
 #define DKMS_KEY    "/var/lib/dkms/mok.pub"
 
-/* What the module lacks does not matter where the kernel's own is taken. */
-static enum state module_state(const struct doctor *d)
-{
-	return d->backend == FSESSION_BACKEND_NATIVE ? STATE_NOTE : STATE_FAIL;
-}
-
 /* Where modinfo is, a cron job, or a user, may not have in PATH. */
 #define SIGNER                                                          \
 	"PATH=${PATH:+$PATH:}/usr/sbin:/sbin modinfo -F signer " MODULE \
