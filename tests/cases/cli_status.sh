@@ -27,6 +27,18 @@ status_is 0 fsession status
 match "status while draining" "$(cat "$tmp/out")" draining
 match "status while draining" "$(cat "$tmp/out")" fsession_test_wait
 status_is 1 fsession status --wait 0.5
+# Also where no other could be attached, or would be by the module.
+for backend in module auto; do
+	FSESSION_BACKEND=$backend status_is 1 setpriv \
+		--bounding-set=-all,+bpf,+perfmon fsession status --wait 0.5
+	match "waiting, without rights" "$(cat "$tmp/err")" 'still draining'
+	FSESSION_BACKEND=$backend status_is 1 setpriv --reuid=65534 \
+		--regid=65534 --clear-groups \
+		--inh-caps=-all,+bpf,+perfmon --ambient-caps=-all,+bpf,+perfmon \
+		fsession status --wait 0.5
+	match "waiting, kept from the device" "$(cat "$tmp/err")" \
+		'cannot wait .*Permission denied'
+done
 
 "$tm" wake
 wait $sleeper

@@ -161,6 +161,21 @@ static int drain(unsigned int ms)
 	return err;
 }
 
+/*
+ * Waits for what the module, which answered with @query_err, has that drains. One
+ * that is not there has nothing. Returns 0, or a negative errno, said.
+ */
+static int wait_for_module(int query_err, unsigned int ms)
+{
+	if (!query_err)
+		return drain(ms);
+	if (query_err == -ENOENT && access("/sys/module/fsession", F_OK))
+		return 0;
+	say("cannot wait for draining sessions: the module does not answer: %s",
+	    strerror(-query_err));
+	return query_err;
+}
+
 static void print_health(const struct fsession_query *q, bool loaded,
 			 bool healthy)
 {
@@ -252,7 +267,8 @@ int cmd_status(int argc, char **argv)
 	healthy = backend == FSESSION_BACKEND_MODULE
 			  ? !err
 			  : !libfsession_probe_backend(FSESSION_BACKEND_MODULE);
-	if (healthy && wait_ms >= 0 && drain(wait_ms))
+	/* Sessions drain whether or not another one could be attached. */
+	if (wait_ms >= 0 && wait_for_module(libfsession_query(&query), wait_ms))
 		failed = 1;
 	loaded = libfsession_query(&query) == 0;
 
