@@ -5,27 +5,10 @@
 #include <sys/resource.h>
 
 #include "libfsession.h"
+#include "said.h"
 #include "session.h"
 
 #define TARGET "fsession_test_arg1"
-
-static char said[4096];
-
-static int listen(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	size_t len = strlen(said);
-
-	if (level != LIBBPF_WARN)
-		return 0;
-	return vsnprintf(said + len, sizeof(said) - len, fmt, ap);
-}
-
-/* From now on, what it says is kept. */
-static void forget_said(void)
-{
-	libfsession_set_print(listen);
-	said[0] = '\0';
-}
 
 static bool has_native(void)
 {
@@ -88,8 +71,7 @@ CASE(library_native_module_kfunc,
 	want(obj, "direct", NULL);
 	forget_said();
 	CHECK_EQ(try_load(obj), -EINVAL);
-	if (!CHECK(strstr(said, "fsession.bpf.h")))
-		ktest_diag("said: %s", said);
+	CHECK_SAID("fsession.bpf.h");
 	bpf_object__close(obj);
 }
 
@@ -104,8 +86,7 @@ CASE(library_no_module_kfunc,
 	WAIT_FOR(try_rmmod("fsession") == 0);
 	forget_said();
 	CHECK_EQ(try_load(obj), -ENOENT);
-	if (!CHECK(strstr(said, "modprobe fsession")))
-		ktest_diag("said: %s", said);
+	CHECK_SAID("modprobe fsession");
 	bpf_object__close(obj);
 	modprobe("fsession");
 }

@@ -13,6 +13,7 @@
 #include "progs/glob.h"
 #include "progs/multi.h"
 #include "progs/sleepable.h"
+#include "said.h"
 #include "session.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -24,46 +25,6 @@
 #define NOTRACE	   "fsession_test_notrace"
 #define VARIADIC   "fsession_test_variadic"
 #define NO_SUCH_ID 0x7fffffff
-
-/*
- * What the library says
- */
-
-static char said[16384];
-
-static int listen(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	size_t len = strlen(said);
-
-	if (level != LIBBPF_WARN)
-		return 0;
-	return vsnprintf(said + len, sizeof(said) - len, fmt, ap);
-}
-
-/* From now on, it is kept, for CHECK_SAID(). */
-static void forget_said(void)
-{
-	libfsession_set_print(listen);
-	said[0] = '\0';
-}
-
-static void print_said(void)
-{
-	char *line, *rest = said;
-
-	while ((line = strsep(&rest, "\n")))
-		ktest_diag("said: %s", line);
-	said[0] = '\0';
-}
-
-#define CHECK_SAID(text)                                                      \
-	do {                                                                  \
-		if (!strstr(said, text)) {                                    \
-			ktest_failed(__FILE__, __LINE__,                      \
-				     "the message has no '%s' in it:", text); \
-			print_said();                                         \
-		}                                                             \
-	} while (0)
 
 static uint32_t id_of(const char *function)
 {
@@ -178,19 +139,21 @@ static void check_number(const struct glob_number *one, const char *function,
 		err_;                                       \
 	})
 
-/* The call's link, or the case ends. */
-#define LINK(call)                                             \
-	({                                                     \
-		struct fsession_link *link_ = (call);          \
-		if (!link_) {                                  \
-			int err_ = errno;                      \
-			print_said();                          \
-			FAIL("%s: %s", #call, strerror(err_)); \
-		}                                              \
-		CHECK_EQ(fsession_link__backend(link_),        \
-			 FSESSION_BACKEND_MODULE);             \
-		link_;                                         \
+/* The link of a call, of @backend, or the case ends. */
+#define LINK_BY(backend, call, text)                                \
+	({                                                          \
+		struct fsession_link *link_ = (call);               \
+		if (!link_) {                                       \
+			int err_ = errno;                           \
+			print_said();                               \
+			FAIL("%s: %s", text, strerror(err_));       \
+		}                                                   \
+		CHECK_EQ(fsession_link__backend(link_), (backend)); \
+		link_;                                              \
 	})
+
+#define LINK(call)	  LINK_BY(FSESSION_BACKEND_MODULE, call, #call)
+#define NATIVE_LINK(call) LINK_BY(FSESSION_BACKEND_NATIVE, call, #call)
 
 /* A number that must not be negative, or the case ends. */
 #define NUMBER(call)                                            \
@@ -1814,20 +1777,6 @@ static void want_native(void)
 	SKIP("only x86_64 has one");
 #endif
 }
-
-/* The call's link, of the kernel's own, or the case ends. */
-#define NATIVE_LINK(call)                                      \
-	({                                                     \
-		struct fsession_link *link_ = (call);          \
-		if (!link_) {                                  \
-			int err_ = errno;                      \
-			print_said();                          \
-			FAIL("%s: %s", #call, strerror(err_)); \
-		}                                              \
-		CHECK_EQ(fsession_link__backend(link_),        \
-			 FSESSION_BACKEND_NATIVE);             \
-		link_;                                         \
-	})
 
 CASE(library_multi_native_info,
      "the kernel's own: a link's info has the cookie, id and name of the first")
