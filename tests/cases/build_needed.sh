@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # description: a kernel that has what the module needs in another form is refused when the module is built
-# timeout: 600
+# timeout: 1200
 . "$FSESSION_TESTS/lib.sh"
 
 cp -r /usr/src/fsession-*/ "$tmp/src" || die "no source of the module"

@@ -3,8 +3,9 @@
 # timeout: 600
 . "$FSESSION_TESTS/lib.sh"
 
-# In these a kernel thread may sleep for hours, and the session would drain as long.
-but=(-x '*schedule*' -x '*kthread*' -x '*worker_thread*' -x '*wait_work*')
+# In these a kernel thread may sleep for hours, and the session would drain as long. All
+# that a new one ever does is in the last.
+but=(-x '*schedule*' -x '*kthread*' -x '*worker_thread*' -x '*wait_work*' -x ret_from_fork)
 
 started() {
 	[[ $(cat "/proc/$pid/comm" 2>/dev/null) == fsession ]] ||

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # description: dkms skips kernels without what the module needs, and says so
-# timeout: 180
+# timeout: 600
 . "$FSESSION_TESTS/lib.sh"
 
 version=$(modinfo -F version fsession)
