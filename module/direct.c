@@ -140,17 +140,36 @@ static int share_ipmodify(FSESSION_OPS_FUNC_ARGS)
 	}
 }
 
+/* Sites to be registered, whose they are, and what for. */
+struct wanted {
+	struct list_head *directs;
+	unsigned long *ips;
+	struct fsession_target **targets;
+	bool leaf;
+};
+
 /* The stub for @nr functions: that for their number of arguments, if it is one. */
-static unsigned long stub_for(struct fsession_target **targets, u32 nr)
+static unsigned long stub_for(struct fsession_target **targets, u32 nr,
+			      bool leaf)
 {
+#define STUB(nr)	fsession_stub_##nr,
+#define LEAF_STUB(nr)	fsession_leaf_stub_##nr,
+	static void (*const any[])(void) = { fsession_stub,
+					     fsession_leaf_stub };
+	static void (*const by_nr[][FSESSION_ARG_REGS + 1])(void) = {
+		{ FSESSION_ARCH_STUBS(STUB) },
+		{ FSESSION_ARCH_STUBS(LEAF_STUB) },
+	};
+#undef STUB
+#undef LEAF_STUB
 	u32 i;
 
 	for (i = 0; i < nr; i++) {
 		cond_resched();
 		if (targets[i]->layout || targets[i]->nr != targets[0]->nr)
-			return (unsigned long)fsession_stub;
+			return (unsigned long)any[leaf];
 	}
-	return (unsigned long)fsession_arch_stub(targets[0]->nr);
+	return (unsigned long)by_nr[leaf][targets[0]->nr];
 }
 
 /*
@@ -177,10 +196,10 @@ static void direct_abandon(int err)
 }
 
 /* One attempt; -EAGAIN when it takes a shared stub. */
-static struct fsession_direct *try_attach(unsigned long *ips,
-					  struct fsession_target **targets,
+static struct fsession_direct *try_attach(const struct wanted *w, u32 from,
 					  u32 nr, bool shared)
 {
+	unsigned long *ips = w->ips + from;
 	struct fsession_direct *direct;
 	int err;
 
@@ -189,7 +208,7 @@ static struct fsession_direct *try_attach(unsigned long *ips,
 		return ERR_PTR(-ENOMEM);
 	direct->nr = nr;
 	direct->ip = ips[0];
-	direct->addr = stub_for(targets, nr);
+	direct->addr = stub_for(w->targets + from, nr, w->leaf);
 	direct->shared = -1;
 	direct->ops.ops_func = share_ipmodify;
 	err = ftrace_set_filter_ips(&direct->ops, ips, nr, 0, 1);
@@ -245,13 +264,6 @@ static int direct_detach(struct fsession_direct *direct)
 	return 0;
 }
 
-/* Sites to be registered, and their targets. */
-struct wanted {
-	struct list_head *directs;
-	unsigned long *ips;
-	struct fsession_target **targets;
-};
-
 static void refuse_sites(const struct wanted *w, u32 from, u32 nr, int err)
 {
 	enum fsession_reason reason = FSESSION_REASON_NONE;
@@ -288,17 +300,15 @@ static u32 armed_first(const struct wanted *w, u32 nr)
 /* One registration for the @nr sites at @from, and none of anything else. */
 static int attach_as_one(const struct wanted *w, u32 from, u32 nr)
 {
-	unsigned long *ips = w->ips + from;
-	struct fsession_target **targets = w->targets + from;
-	struct fsession_direct *direct = try_attach(ips, targets, nr, false);
+	struct fsession_direct *direct = try_attach(w, from, nr, false);
 	int err;
 
 	if (direct == ERR_PTR(-EAGAIN) && nr == 1)
-		direct = try_attach(ips, targets, 1, true);
+		direct = try_attach(w, from, 1, true);
 	if (IS_ERR(direct))
 		return PTR_ERR(direct);
 	/* ftrace accepts a registration and patches nothing when it is off. */
-	if (!fsession_arch_site_armed(ips[0])) {
+	if (!fsession_arch_site_armed(w->ips[from])) {
 		/* It is counted yet by who called. */
 		atomic_add(nr, &registered);
 		err = direct_detach(direct);
@@ -429,18 +439,20 @@ static u32 count_directs(const struct list_head *directs)
  * @ips: ftrace sites; their order is changed
  * @targets: whose they are, in the same order
  * @nr: how many
+ * @leaf: they may call the stubs for leaves
  *
  * When this returns 0, every target is either registered or refused. An error is
  * one that is not a target's: memory, or a signal; or, with nothing registered and
  * no target refused for it, -ENOENT: fsession_direct_check() is to be asked.
  */
 int fsession_direct_attach(struct list_head *directs, unsigned long *ips,
-			   struct fsession_target **targets, u32 nr)
+			   struct fsession_target **targets, u32 nr, bool leaf)
 {
 	const struct wanted w = {
 		.directs = directs,
 		.ips = ips,
 		.targets = targets,
+		.leaf = leaf,
 	};
 	u32 room = reserve(nr);
 	int err = 0;

@@ -28,9 +28,6 @@
 #include <linux/wait.h>
 #include <linux/fsession.h>
 
-/* arch/<arch>/stub.S: any function may call it. */
-void fsession_stub(void);
-
 #include "compat.h"
 #include "frame.h"
 #include "arch.h"
@@ -105,7 +102,7 @@ struct fsession_list {
 	s32 cookies;	/* from the frame to the cookies, bytes */
 	bool mixed;	/* a session on it is sleepable */
 	bool aged;	/* a grace period has begun since it was retired */
-	u16 shape;	/* see fsession_layout_shape() */
+	u16 shape;	/* see fsession_site_shape() */
 	u32 sites;	/* that have it; 0 when retired */
 	u32 hash;
 	struct list_head node;		/* current or retired lists */
@@ -172,6 +169,7 @@ struct fsession_reg {
 	struct list_head directs;
 	struct module *owner;		/* pinned; NULL for the kernel proper */
 	enum fsession_reg_state state;
+	bool leaf;			/* its sites call stubs for leaves */
 	u32 nr;
 	u32 used;			/* sites with a list */
 	struct list_head node;		/* fsession_regs */
@@ -243,6 +241,8 @@ struct fsession_session {
 
 	/* Written once, before the session is visible. */
 	bool sleepable;
+	/* The program calls nothing: no helper, kfunc, function or program. */
+	bool leaf;
 	/* A run may be preempted, and no other may begin on that CPU then. */
 	bool exclusive;
 	u32 id;
@@ -269,9 +269,9 @@ struct fsession_session {
 	atomic64_t abandoned;
 
 	/*
-	 * The list that has this session only, for sites without a shape, of which
-	 * there is never more than one: here, where detach finds it without a lock.
-	 * Retired, it may become current again.
+	 * The list that has this session only, for sites where the stub may run its
+	 * program, of which there is never more than one: here, where detach finds it
+	 * without a lock. Retired, it may become current again.
 	 */
 	struct fsession_list solo;
 };
@@ -304,7 +304,19 @@ extern struct mutex fsession_mutex;
 /* Woken whenever a registration changes state or a session is gone. */
 extern wait_queue_head_t fsession_changed;
 
-/* arch/<arch>/stub.S; fsession_stub() is with arch.h */
+/*
+ * arch/<arch>/stub.S. For any function, and for those with so many words of
+ * arguments; and the same where the program is a leaf.
+ */
+void fsession_stub(void);
+void fsession_leaf_stub(void);
+
+#define DECLARE_STUBS(nr) \
+	void fsession_stub_##nr(void); \
+	void fsession_leaf_stub_##nr(void);
+FSESSION_ARCH_STUBS(DECLARE_STUBS)
+#undef DECLARE_STUBS
+
 /* The first of FSESSION_SHARED_STUBS, FSESSION_SHARED_STUB_SIZE bytes apart. */
 void fsession_shared_stubs(void);
 
@@ -413,7 +425,7 @@ struct fsession_frame *fsession_frame_next(unsigned long *from,
 int fsession_direct_check(unsigned long *ips, struct fsession_target **targets,
 			  u32 nr);
 int fsession_direct_attach(struct list_head *directs, unsigned long *ips,
-			   struct fsession_target **targets, u32 nr);
+			   struct fsession_target **targets, u32 nr, bool leaf);
 int fsession_direct_detach(struct list_head *directs);
 u32 fsession_direct_room(void);
 
@@ -470,7 +482,7 @@ int fsession_solo_init(struct fsession_session *s);	/* not held */
 void fsession_solo_free(struct fsession_session *s);	/* not held */
 void fsession_solo_start(struct fsession_session *s);	/* not held */
 void fsession_solo_stop(struct fsession_session *s);	/* not held */
-u16 fsession_layout_shape(u16 layout);
+u16 fsession_site_shape(const struct fsession_site *site);
 struct fsession_list *fsession_list_get(const struct fsession_list *old,
 					struct fsession_session *add,
 					u16 shape);

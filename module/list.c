@@ -21,14 +21,27 @@ static LIST_HEAD(retired_lists);
 static struct hlist_head buckets[1 << BUCKET_BITS];
 
 /*
- * All of a layout that a list's place on the stack depends on: nothing, or of a
- * wide one the words, and those of them that are on the stack.
+ * What of a site its list depends on, and not only the content. Where on the stack
+ * things lie: for a wide layout, its words and those of them that are on the stack.
+ * And whether a leaf only may be run by the stub.
  */
-u16 fsession_layout_shape(u16 layout)
-{
-	const struct fsession_layout *l = fsession_layouts[layout];
+#define SHAPE_WIDE(words, stack)	((words) << 8 | (stack))
+#define SHAPE_WORDS(shape)		((shape) >> 8 & 0x7f)
+#define SHAPE_STACK(shape)		((shape) & 0xff)
+#define SHAPE_LEAF			0x8000
 
-	return l ? l->nr << 8 | l->stack : 0;
+u16 fsession_site_shape(const struct fsession_site *site)
+{
+	const struct fsession_layout *l = fsession_layouts[site->layout];
+	u16 shape = l ? SHAPE_WIDE(l->nr, l->stack) : 0;
+
+	return site->reg->leaf ? shape | SHAPE_LEAF : shape;
+}
+
+/* May the stub run the program of @s on a site of that shape? */
+static bool shape_is_solo(u16 shape, const struct fsession_session *s)
+{
+	return !shape || (shape == SHAPE_LEAF && s->leaf);
 }
 
 /*
@@ -38,20 +51,21 @@ u16 fsession_layout_shape(u16 layout)
  */
 static void list_place(struct fsession_list *list)
 {
+	u32 words = SHAPE_WORDS(list->shape);
 	u32 below = 0;
 
 	list->cookies = offsetof(struct fsession_frame, cookie);
 	list->ctx = offsetof(struct fsession_frame, words);
-	if (list->shape) {
-		below += ((list->shape >> 8) + 1) * sizeof(u64);
+	if (words) {
+		below += (words + 1) * sizeof(u64);
 		list->ctx = -(s32)below;
 		below += 2 * sizeof(u64);
 	}
-	if (list->shape || list->n > FSESSION_INLINE_COOKIES) {
+	if (words || list->n > FSESSION_INLINE_COOKIES) {
 		below += list->n * sizeof(u64);
 		list->cookies = -(s32)below;
 	}
-	below += (list->shape & 0xff) * sizeof(u64);
+	below += SHAPE_STACK(list->shape) * sizeof(u64);
 	list->extra = round_up(below, 16);
 }
 
@@ -232,7 +246,7 @@ struct fsession_list *fsession_list_get(const struct fsession_list *old,
 	}
 	if (!n)
 		return NULL;
-	if (n == 1 && !shape)
+	if (n == 1 && shape_is_solo(shape, session[0]))
 		return solo_get(session[0]);
 	hash = jhash(session, n * sizeof(session[0]), shape);
 	return list_find(session, n, shape, hash) ?:

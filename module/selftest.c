@@ -172,16 +172,20 @@ static void drain(void)
 }
 
 /*
- * A program that does nothing; what it would see is checked in the frame. It
- * has a reference count, but nobody has set it: a reference of our own keeps
- * the session's from being the last.
+ * A program that does nothing, and if it is no leaf could have a call; what it would
+ * see is checked in the frame. It has a reference count, but nobody has set it: a
+ * reference of our own keeps the session's from being the last.
  */
-static struct bpf_prog *nothing_prog(void)
+static struct bpf_prog *nothing_prog(bool leaf)
 {
-	static struct sock_filter ret0[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+	static struct sock_filter insns[] = {
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SKF_AD_OFF + SKF_AD_RANDOM),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
 	struct sock_fprog_kern fprog = {
-		.len = ARRAY_SIZE(ret0),
-		.filter = ret0,
+		.len = leaf ? 1 : ARRAY_SIZE(insns),
+		.filter = insns,
 	};
 	struct bpf_prog *prog;
 	int err = bpf_prog_create(&prog, &fprog);
@@ -251,16 +255,12 @@ static int test_one(struct bpf_prog *prog, unsigned int args, unsigned int nr,
 	return -EOPNOTSUPP;
 }
 
-int fsession_selftest(void)
+static int test_prog(bool leaf)
 {
-	struct bpf_prog *prog;
+	struct bpf_prog *prog = nothing_prog(leaf);
 	unsigned int nr;
-	int err;
+	int err = 0;
 
-	err = check_no_frame();
-	if (err)
-		return err;
-	prog = nothing_prog();
 	if (IS_ERR(prog))
 		return PTR_ERR(prog);
 	/* Each may have a stub of its own. Arguments beyond @nr are kept, too. */
@@ -271,5 +271,16 @@ int fsession_selftest(void)
 		err = test_one(prog, MAX_ARGS, MAX_ARGS,
 			       (unsigned long)fsession_selftest_stack);
 	bpf_prog_destroy(prog);
+	return err;
+}
+
+int fsession_selftest(void)
+{
+	int err = check_no_frame();
+
+	if (!err)
+		err = test_prog(true);
+	if (!err)
+		err = test_prog(false);
 	return err;
 }

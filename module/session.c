@@ -305,6 +305,22 @@ static void targets_done(struct fsession_targets *targets,
 	}
 }
 
+/* It may not look for a run context then: whoever does was called. */
+static bool prog_is_leaf(const struct bpf_prog *prog)
+{
+	const struct bpf_insn *insn;
+
+	for (insn = prog->insnsi; insn < prog->insnsi + prog->len; insn++) {
+		if (BPF_CLASS(insn->code) != BPF_JMP &&
+		    BPF_CLASS(insn->code) != BPF_JMP32)
+			continue;
+		if (BPF_OP(insn->code) == BPF_CALL ||
+		    insn->code == (BPF_JMP | BPF_TAIL_CALL))
+			return false;
+	}
+	return true;
+}
+
 static struct fsession_session *session_new(struct bpf_prog *prog,
 					    struct fsession_attachment *a)
 {
@@ -322,6 +338,7 @@ static struct fsession_session *session_new(struct bpf_prog *prog,
 	}
 	s->held = prog;
 	s->sleepable = fsession_prog_sleepable(prog);
+	s->leaf = prog_is_leaf(prog);
 	s->exclusive = (s->sleepable || IS_ENABLED(CONFIG_PREEMPT_RT)) &&
 		       fsession_prog_private_stack(prog);
 	s->prog_id = prog->aux->id;

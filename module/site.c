@@ -156,7 +156,8 @@ static void reg_free(struct fsession_reg *reg)
 }
 
 /* A registration for @nr sites, none of which is there yet. */
-static struct fsession_reg *reg_new(struct fsession_attachment *a, u32 nr)
+static struct fsession_reg *reg_new(const struct fsession_session *s,
+				    struct fsession_attachment *a, u32 nr)
 {
 	struct fsession_reg *reg;
 
@@ -167,6 +168,7 @@ static struct fsession_reg *reg_new(struct fsession_attachment *a, u32 nr)
 		return ERR_PTR(-ENOMEM);
 	INIT_LIST_HEAD(&reg->directs);
 	reg->state = FSESSION_REG_COMING;
+	reg->leaf = s->leaf;
 	/* Targets that are in a module are all in the same one. */
 	if (a->owner) {
 		__module_get(a->owner);
@@ -298,7 +300,7 @@ static int put_on_sites(struct fsession_session *s,
 		if (!t->site)
 			site_add(reg, t);
 		/* Most have what the one before had. */
-		shape = fsession_layout_shape(t->site->layout);
+		shape = fsession_site_shape(t->site);
 		if (!next || site_list(t->site) != last ||
 		    shape != last_shape) {
 			next = fsession_list_get(site_list(t->site), s, shape);
@@ -375,7 +377,7 @@ static int reg_attach(struct fsession_attachment *a, struct fsession_reg *reg)
 	err = ips_init(&ips, a, reg);
 	if (!err)
 		err = fsession_direct_attach(&reg->directs, ips.ip, ips.target,
-					     ips.nr);
+					     ips.nr, reg->leaf);
 	if (err == -ENOENT) {
 		err = fsession_direct_check(ips.ip, ips.target, ips.nr) ?:
 		      -ENOENT;
@@ -458,7 +460,7 @@ int fsession_site_attach(struct fsession_session *s,
 	}
 	err = fsession_attachment_result(a, reason);
 	if (!err && new) {
-		reg = reg_new(a, new);
+		reg = reg_new(s, a, new);
 		if (IS_ERR(reg)) {
 			err = PTR_ERR(reg);
 			reg = NULL;

@@ -5,7 +5,8 @@
  * function that somebody else redirects, as livepatch does, gets a *shared* stub
  * of its own, since its return address does not tell which function was called.
  * And where all functions of a registration have as many argument words, they have
- * a stub that need not ask how many.
+ * a stub that need not ask how many; where their program is a *leaf*, which calls
+ * nothing, one that makes no run context known to those whom it might call.
  *
  * The common case, one session on the function that is not out of the ordinary
  * (see fsession_solo_start()), is done here, without calling C: C would save and
@@ -115,8 +116,8 @@
  *	x16 x17	anything
  *	x19	the program's count, a per-CPU pointer: from the entry to the exit
  *	x20	from the entry to the exit. Where the number of words is known,
- *		the caller's current->bpf_ctx, else the address of the result's
- *		word
+ *		the caller's current->bpf_ctx, unless the program is a leaf; else
+ *		the address of the result's word
  *	x30	the key of the site; f's is in the frame
  */
 
@@ -206,19 +207,30 @@ alternative_endif
 	b	.Lcounted_\op\()_\name
 .endm
 
-/* current->bpf_ctx is ours; x14 is current. */
-.macro SOLO_SET_BPF_CTX
+/*
+ * current->bpf_ctx is ours only while the program runs. While f runs it is the
+ * caller's: f may be a helper of a program that runs, and go by it, or call that
+ * program back. x14 is current.
+ *
+ * A leaf runs under the caller's. Who goes by bpf_ctx is called by a program; who
+ * interrupts one, and runs another, sets its own.
+ */
+.macro SOLO_SET_BPF_CTX leaf
+.if !\leaf
 	ADR_AT	x17, FSESSION_FRAME_RUN
 	str	x17, [x14, #FSESSION_TASK_BPF_CTX]
+.endif
 .endm
 
 /* And what it was at the entry again. */
-.macro SOLO_RESTORE_BPF_CTX nr
+.macro SOLO_RESTORE_BPF_CTX nr, leaf
+.if !\leaf
 .ifc \nr, any
 	ldr	x16, AT(FSESSION_FRAME_BPF_CTX)
 	str	x16, [x14, #FSESSION_TASK_BPF_CTX]
 .else
 	str	x20, [x14, #FSESSION_TASK_BPF_CTX]
+.endif
 .endif
 .endm
 
@@ -236,10 +248,6 @@ alternative_endif
  * here for each kind of context. Whose byte it is does not matter, since a run is
  * let in only if the others are zero.
  *
- * current->bpf_ctx is ours only while the program runs. While f runs it is the
- * caller's: f may be a helper of a program that runs, and go by it, or call that
- * program back.
- *
  * Order: what is read here is found by following pointers from the site table on,
  * each published by a release when all behind it was there, which takes no barrier.
  * list->active alone is written later; what it points to was there when the list
@@ -248,7 +256,7 @@ alternative_endif
  * here has been seen by whoever waited. The frame and the run context are this
  * task's and read on this CPU only.
  */
-.macro SOLO_ENTRY name, nr
+.macro SOLO_ENTRY name, nr, leaf
 #ifdef FSESSION_STACK_BITS
 	/* fsession_arch_stack_low() */
 	mov	x16, sp
@@ -312,12 +320,16 @@ alternative_endif
 	add	x20, x0, x13, lsl #3
 	ldr	x16, [x20]
 	str	xzr, [x20]			/* no result yet */
+.if \leaf
+	str	x16, AT(FSESSION_FRAME_KEPT)
+.else
 	ldr	x17, [x14, #FSESSION_TASK_BPF_CTX]
 	stp	x16, x17, AT(FSESSION_FRAME_KEPT)
-.else
+.endif
+.elseif !\leaf
 	ldr	x20, [x14, #FSESSION_TASK_BPF_CTX]
 .endif
-	SOLO_SET_BPF_CTX
+	SOLO_SET_BPF_CTX \leaf
 
 	blr	x9
 	get_this_cpu_offset x15
@@ -325,7 +337,7 @@ alternative_endif
 	sub	w16, w16, #1
 	str	w16, [x15, x19]
 	mrs	x14, sp_el0
-	SOLO_RESTORE_BPF_CTX \nr
+	SOLO_RESTORE_BPF_CTX \nr, \leaf
 	PREEMPT_ENABLE .Lresched_entry_\name
 .endm
 
@@ -352,7 +364,7 @@ alternative_endif
  * does the count of the call in, which may have been on another CPU. Pairs with
  * list_count() and with the barrier in fsession_list_reap().
  */
-.macro SOLO_EXIT name, nr
+.macro SOLO_EXIT name, nr, leaf
 	stp	x0, x1, [sp, #FSESSION_FRAME_RET - FSESSION_FRAME_RUN]!
 	mrs	x14, sp_el0
 	PREEMPT_DISABLE
@@ -375,7 +387,7 @@ alternative_endif
 	eor	x13, x13, #FSESSION_TO_EXIT
 	str	x13, AT(FSESSION_FRAME_GUARD)
 #endif
-	SOLO_SET_BPF_CTX
+	SOLO_SET_BPF_CTX \leaf
 .ifc \nr, any
 	str	x0, [x20]
 .else
@@ -390,7 +402,7 @@ alternative_endif
 	sub	w16, w16, #1
 	str	w16, [x15, x19]
 	mrs	x14, sp_el0
-	SOLO_RESTORE_BPF_CTX \nr
+	SOLO_RESTORE_BPF_CTX \nr, \leaf
 	ldr	x11, AT(FSESSION_FRAME_LIST)
 	str	xzr, AT(FSESSION_FRAME_GUARD)
 	/* The list may be gone once it is counted out. */
@@ -492,7 +504,7 @@ alternative_endif
  * Addresses in them are as the kernel's trampolines leave them, not signed: f
  * signs and authenticates the one that it is given here by itself.
  */
-.macro STUB name, enter, nr
+.macro STUB name, enter, nr, leaf=0
 SYM_CODE_START(\name)
 	bti	c
 	stp	x29, x9, [sp, #FSESSION_FRAME_FP - FSESSION_FRAME_SIZE]!
@@ -504,11 +516,11 @@ SYM_CODE_START(\name)
 	stp	x19, x20, AT(FSESSION_FRAME_X19)
 
 #ifdef FSESSION_SOLO_STUB
-	SOLO_ENTRY \name, \nr
+	SOLO_ENTRY \name, \nr, \leaf
 .Lenter_body_\name:
 	SOLO_RESTORE_ARGS \nr
 	CALL_BODY \name
-	SOLO_EXIT \name, \nr
+	SOLO_EXIT \name, \nr, \leaf
 	DROP_FRAME
 	ret
 	SOLO_OUT_OF_LINE \name, \nr
@@ -561,9 +573,11 @@ SYM_CODE_END(\name)
 
 	.text
 STUB fsession_stub, fsession_enter, any
+STUB fsession_leaf_stub, fsession_enter, any, leaf=1
 STUB fsession_shared_stub, fsession_enter_shared, any
 .irp	nr, 0, 1, 2, 3, 4, 5, 6, 7, 8
 STUB fsession_stub_\nr, fsession_enter, \nr
+STUB fsession_leaf_stub_\nr, fsession_enter, \nr, leaf=1
 .endr
 
 /* One a function, so that its number says which: w10 is dead at entry. */

@@ -93,25 +93,9 @@ do { \
 	FSESSION_HOT_OFFSETS(); \
 } while (0)
 
-/* For functions with 0, 1, ... words of arguments, if these are in registers. */
-void fsession_stub_0(void);
-void fsession_stub_1(void);
-void fsession_stub_2(void);
-void fsession_stub_3(void);
-void fsession_stub_4(void);
-void fsession_stub_5(void);
-void fsession_stub_6(void);
-
-static inline void *fsession_arch_stub(u32 nr)
-{
-	static void (*const stubs[])(void) = {
-		fsession_stub_0, fsession_stub_1, fsession_stub_2,
-		fsession_stub_3, fsession_stub_4, fsession_stub_5,
-		fsession_stub_6,
-	};
-
-	return stubs[nr];
-}
+/* The numbers of argument words for which there is a stub, in registers. */
+#define FSESSION_ARCH_STUBS(STUB) \
+	STUB(0) STUB(1) STUB(2) STUB(3) STUB(4) STUB(5) STUB(6)
 
 /* What the call at the site pushes: the key of the site table. */
 static inline unsigned long fsession_arch_body(unsigned long site)

@@ -22,7 +22,8 @@
  * the exit, rdx as f returned it is in its place of ret, and rax in the result's
  * word. While the program runs, where the number of words is not known, the
  * current->bpf_ctx of f's caller has the upper word of ret and what lay in the
- * result's word the lower one at the entry, and bpf_ctx the lower one at the exit.
+ * result's word the lower one at the entry, and bpf_ctx the lower one at the exit. For
+ * a leaf there is no bpf_ctx to be kept, and what lay there has the upper one.
  *
  * When C runs programs, there is more:
  *

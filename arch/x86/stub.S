@@ -5,7 +5,8 @@
  * function that somebody else redirects, as livepatch does, gets a *shared* stub
  * of its own, since its return address does not tell which function was called.
  * And where all functions of a registration have as many argument words, they have
- * a stub that need not ask how many.
+ * a stub that need not ask how many; where their program is a *leaf*, which calls
+ * nothing, one that makes no run context known to those whom it might call.
  *
  * The common case, one session on the function that is not out of the ordinary
  * (see fsession_solo_start()), is done here, without calling C: C would push and
@@ -221,6 +222,50 @@
 .endm
 
 /*
+ * current->bpf_ctx is ours only while the program runs. While f runs it is the
+ * caller's: f may be a helper of a program that runs, and go by it, or call that
+ * program back. What it was is kept in r12 where the number of words is known.
+ *
+ * A leaf runs under the caller's. Who goes by bpf_ctx is called by a program; who
+ * interrupts one, and runs another, sets its own.
+ */
+.macro SOLO_SET_BPF_CTX_AT_ENTRY nr, leaf
+.if !\leaf
+	movq	CURRENT, %rcx
+.ifc \nr, any
+	movq	%rsp, %rdx
+	pushq	FSESSION_TASK_BPF_CTX(%rcx)
+	movq	%rdx, FSESSION_TASK_BPF_CTX(%rcx)
+.else
+	movq	FSESSION_TASK_BPF_CTX(%rcx), %r12
+	movq	%rsp, FSESSION_TASK_BPF_CTX(%rcx)
+.endif
+.endif
+.endm
+
+.macro SOLO_SET_BPF_CTX_AT_EXIT nr, leaf
+.if !\leaf
+	movq	CURRENT, %rcx
+	leaq	AT(FSESSION_FRAME_RUN), %rdx
+.ifc \nr, any
+	pushq	FSESSION_TASK_BPF_CTX(%rcx)
+.endif
+	movq	%rdx, FSESSION_TASK_BPF_CTX(%rcx)
+.endif
+.endm
+
+.macro SOLO_RESTORE_BPF_CTX nr, leaf
+.if !\leaf
+	movq	CURRENT, %rcx
+.ifc \nr, any
+	popq	FSESSION_TASK_BPF_CTX(%rcx)
+.else
+	movq	%r12, FSESSION_TASK_BPF_CTX(%rcx)
+.endif
+.endif
+.endm
+
+/*
  * The entry half, of what fsession_enter() does, for a solo list. rsp is at the
  * words, and rbx and r12 are in the frame. Leaves for slow with nothing done but for
  * rbx; comes out below with rsp at the run context.
@@ -231,12 +276,8 @@
  * its session is detached. Asking first and then counting is as good as doing both
  * at once: whoever comes in between is an interrupt, and leaves the count as it
  * found it.
- *
- * current->bpf_ctx is ours only while the program runs. While f runs it is the
- * caller's: f may be a helper of a program that runs, and go by it, or call that
- * program back. What it was is kept in r12 where the number of words is known.
  */
-.macro SOLO_ENTRY name, nr
+.macro SOLO_ENTRY name, nr, leaf
 	INSN_OR_JUMP "STACK_IS_LOW", .Lbalance_\name
 .Lbalance_done_\name:
 	jz	.Llow_\name
@@ -280,16 +321,10 @@
 	pushq	%r9
 	pushq	$0			/* cookie */
 	pushq	FSESSION_LIST_COOKIE(%r9)
-	movq	CURRENT, %rcx
+	SOLO_SET_BPF_CTX_AT_ENTRY \nr, \leaf
 .ifc \nr, any
-	movq	%rsp, %rdx
-	pushq	FSESSION_TASK_BPF_CTX(%rcx)
-	movq	%rdx, FSESSION_TASK_BPF_CTX(%rcx)
 	pushq	RESULT_WORD
 	movq	$0, RESULT_WORD		/* no result yet */
-.else
-	movq	FSESSION_TASK_BPF_CTX(%rcx), %r12
-	movq	%rsp, FSESSION_TASK_BPF_CTX(%rcx)
 .endif
 
 #ifdef CONFIG_PREEMPT_RT
@@ -302,13 +337,10 @@
 	movq	FSESSION_LIST_FUNC(%r9), %rax
 	CALL_NOSPEC rax
 	decl	%gs:(%rbx)
-	movq	CURRENT, %rcx
 .ifc \nr, any
 	popq	RESULT_WORD
-	popq	FSESSION_TASK_BPF_CTX(%rcx)
-.else
-	movq	%r12, FSESSION_TASK_BPF_CTX(%rcx)
 .endif
+	SOLO_RESTORE_BPF_CTX \nr, \leaf
 	RUN_UNLOCK_RESCHED .Lresched_entry_\name
 .endm
 
@@ -318,7 +350,7 @@
  * active is another by now, the session is detached, or the frame was counted out
  * as abandoned and has another list.
  */
-.macro SOLO_EXIT name, nr
+.macro SOLO_EXIT name, nr, leaf
 	pushq	%rdx
 .ifc \nr, any
 	movq	%rax, RESULT_WORD
@@ -329,12 +361,7 @@
 	movq	AT(FSESSION_FRAME_LIST), %r9
 	cmpq	%rbx, FSESSION_LIST_ACTIVE(%r9)
 	jne	.Lslow_exit_\name
-	movq	CURRENT, %rcx
-	leaq	AT(FSESSION_FRAME_RUN), %rdx
-.ifc \nr, any
-	pushq	FSESSION_TASK_BPF_CTX(%rcx)
-.endif
-	movq	%rdx, FSESSION_TASK_BPF_CTX(%rcx)
+	SOLO_SET_BPF_CTX_AT_EXIT \nr, \leaf
 	incl	%gs:(%rbx)
 #ifdef FSESSION_META
 	movb	$0x80, AT(FSESSION_FRAME_NR + 7)
@@ -346,12 +373,7 @@
 	movq	FSESSION_LIST_FUNC(%r9), %rax
 	CALL_NOSPEC rax
 	decl	%gs:(%rbx)
-	movq	CURRENT, %rcx
-.ifc \nr, any
-	popq	FSESSION_TASK_BPF_CTX(%rcx)
-.else
-	movq	%r12, FSESSION_TASK_BPF_CTX(%rcx)
-.endif
+	SOLO_RESTORE_BPF_CTX \nr, \leaf
 	movq	AT(FSESSION_FRAME_LIST), %rcx
 	movq	$0, AT(FSESSION_FRAME_GUARD)
 	/* The list may be gone once it is counted out and preemption is on. */
@@ -500,7 +522,7 @@
  * follows from it, except where the hints say that the stack is as in a
  * function that was just called. f and its caller show in every stack trace.
  */
-.macro STUB name, enter, nr
+.macro STUB name, enter, nr, leaf=0
 SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	ANNOTATE_NOENDBR
 	pushq	%rbp
@@ -508,10 +530,10 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	SAVE_REGS \nr
 
 #ifdef FSESSION_SOLO_STUB
-	SOLO_ENTRY \name, \nr
+	SOLO_ENTRY \name, \nr, \leaf
 .Lenter_body_\name:
 	CALL_BODY \name, \nr, solo
-	SOLO_EXIT \name, \nr
+	SOLO_EXIT \name, \nr, \leaf
 	RETURN
 	SOLO_OUT_OF_LINE \name, \nr
 	BRANCH_TO_BODY \name, \nr, solo
@@ -590,9 +612,11 @@ SYM_FUNC_END(\name)
 
 	.text
 STUB fsession_stub, fsession_enter, any
+STUB fsession_leaf_stub, fsession_enter, any, leaf=1
 STUB fsession_shared_stub, fsession_enter_shared, any
 .irp	nr, 0, 1, 2, 3, 4, 5, 6
 STUB fsession_stub_\nr, fsession_enter, \nr
+STUB fsession_leaf_stub_\nr, fsession_enter, \nr, leaf=1
 .endr
 
 /* One a function, so that its number says which: r10 is dead at entry. */

@@ -508,7 +508,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fd_open(FILE_PROG, prog_new(0, 0), 0);
 	fd_open(FILE_PROG, prog_new(0, PROG_TYPED), 0);
 	fd_open(FILE_PROG, prog_new(15, PROG_SLEEPABLE), 0);
-	fd_open(FILE_PROG, prog_new(25, 0), 0);
+	fd_open(FILE_PROG, prog_new(25, PROG_LEAF), 0);
 	fd_open(FILE_OTHER, NULL, 0);
 
 	for (i = 0; input < input_end && i < MAX_OPS; i++)

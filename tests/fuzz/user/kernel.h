@@ -682,7 +682,11 @@ struct bpf_prog {
 	int *active;
 	void *bpf_func;
 	struct bpf_prog_aux *aux;
+	u32 len;
+	const struct bpf_insn *insnsi;
 };
+
+#define BPF_TAIL_CALL 0xf0
 
 struct bpf_prog *bpf_prog_get_type_dev(u32 fd, enum bpf_prog_type type,
 				       bool attach_drv);

@@ -396,6 +396,10 @@ long copy_from_kernel_nofault(void *to, const void *from, size_t n)
 
 struct bpf_prog *prog_new(unsigned int func, unsigned int flags)
 {
+	static const struct bpf_insn insns[] = {
+		{ .code = BPF_JMP | BPF_CALL },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
 	static u32 last_id;
 	const struct func *f = &funcs[func % nr_funcs];
 	const struct btf *btf = f->in_module ? &module_btf : &kernel_btf;
@@ -413,6 +417,12 @@ struct bpf_prog *prog_new(unsigned int func, unsigned int flags)
 							 : BPF_TRACE_FEXIT;
 	prog->sleepable = flags & PROG_SLEEPABLE;
 	prog->cb_access = flags & PROG_TAIL_CALLS;
+	prog->insnsi = insns;
+	prog->len = ARRAY_SIZE(insns);
+	if (flags & PROG_LEAF) {
+		prog->insnsi++;
+		prog->len--;
+	}
 	prog->aux = aux;
 	aux->id = ++last_id;
 	aux->max_ctx_offset = flags & PROG_TYPED ? 16 : 0;
@@ -457,14 +467,12 @@ void prog_free(struct bpf_prog *prog)
 	{                \
 	}
 STUB(fsession_stub)
+STUB(fsession_leaf_stub)
 STUB(fsession_shared_stubs)
-STUB(fsession_stub_0)
-STUB(fsession_stub_1)
-STUB(fsession_stub_2)
-STUB(fsession_stub_3)
-STUB(fsession_stub_4)
-STUB(fsession_stub_5)
-STUB(fsession_stub_6)
+#define BOTH_STUBS(nr)           \
+	STUB(fsession_stub_##nr) \
+	STUB(fsession_leaf_stub_##nr)
+FSESSION_ARCH_STUBS(BOTH_STUBS)
 
 unsigned long fsession_shared_body[FSESSION_SHARED_STUBS];
 unsigned long fsession_guard_key = 0x1234567;

@@ -175,6 +175,7 @@ enum prog_flags {
 	PROG_SOCKET = 1U << 6,
 	PROG_NO_BTF = 1U << 7,
 	PROG_TWIN = 1U << 8, /* its target is found by name only */
+	PROG_LEAF = 1U << 9, /* calls nothing */
 };
 
 struct bpf_prog *prog_new(unsigned int func, unsigned int flags);
