@@ -54,7 +54,7 @@ $(cycles-out)/stub.o: arch/x86/stub.S
 $(cycles-out)/stub-ibt.o: arch/x86/stub.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(cycles-asm) -DMODEL_IBT -c -o $@ $<
-	$(Q)objcopy --redefine-sym fsession_stub_1=ibt_stub_1 \
+	$(Q)objcopy --redefine-sym fsession_leaf_stub_1=ibt_stub_1 \
 		--keep-global-symbol ibt_stub_1 $@
 
 $(cycles-out)/shapes.o: $(cycles-src)/shapes.S

@@ -49,6 +49,7 @@ static const struct shape shapes[] = {
 	{ "the stub's calls and returns alone", chains_bare },
 	{ "stub, with IBT", chains_stub_ibt },
 	{ "the stub's calls and returns alone, with IBT", chains_bare_ibt },
+	{ "stub, of a program that calls", chains_stub_ctx },
 	{ "stub, two sessions, by C", chains_stub_c },
 	{ "kernel's trampoline, called", chains_called },
 	{ "kernel's trampoline, jumped to", chains_jumped },
@@ -189,7 +190,7 @@ static void processor(char *name, size_t size)
  */
 
 /* Those of the shapes that are called by several. */
-static const unsigned int threaded[] = { 1, 6, 7 };
+static const unsigned int threaded[] = { 1, 7, 8 };
 
 #define THREADED (sizeof(threaded) / sizeof(threaded[0]))
 

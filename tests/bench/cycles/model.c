@@ -39,7 +39,7 @@ struct cpu {
 	u32 active;
 	u32 busy;
 	u32 prog_active[2];
-	struct fsession_flight flight[3];
+	struct fsession_flight flight[4];
 };
 
 struct session {
@@ -131,6 +131,8 @@ void leaf_stub(void);
 void body_stub(void);
 void leaf_stub_ibt(void);
 void body_stub_ibt(void);
+void leaf_stub_ctx(void);
+void body_stub_ctx(void);
 void leaf_stub_c(void);
 void body_stub_c(void);
 
@@ -181,6 +183,11 @@ static struct fsession_list solo_ibt = {
 	.flight = offsetof(struct cpu, flight[2]),
 	.func = program,
 };
+static struct fsession_list solo_ctx = {
+	.active = offsetof(struct cpu, prog_active[0]),
+	.flight = offsetof(struct cpu, flight[3]),
+	.func = program,
+};
 /* Not a solo list: C runs it. */
 static struct fsession_list two = {
 	.active = offsetof(struct cpu, busy),
@@ -193,6 +200,7 @@ static struct fsession_site sites[] = {
 	{ .list = &solo, .meta = 1 },
 	{ .list = &two, .meta = 1 },
 	{ .list = &solo_ibt, .meta = 1 },
+	{ .list = &solo_ctx, .meta = 1 },
 };
 
 void fsession_resched(void)
@@ -441,6 +449,8 @@ void model_init(void)
 	publish(&sites[1], leaf_stub_c, body_stub_c);
 	solo_ibt.guard = KEY + (unsigned long)&solo_ibt;
 	publish(&sites[2], leaf_stub_ibt, body_stub_ibt);
+	solo_ctx.guard = KEY + (unsigned long)&solo_ctx;
+	publish(&sites[3], leaf_stub_ctx, body_stub_ctx);
 }
 
 void model_use(unsigned int processor)
@@ -456,6 +466,7 @@ bool model_balanced(unsigned int processor, unsigned long calls,
 	return cpu->flight[0].in == calls && cpu->flight[0].out == calls &&
 	       cpu->flight[1].in == others && cpu->flight[1].out == others &&
 	       cpu->flight[2].in == others && cpu->flight[2].out == others &&
+	       cpu->flight[3].in == others && cpu->flight[3].out == others &&
 	       cpu->preempt_count == PREEMPT_ENABLED && !cpu->active &&
 	       !cpu->prog_active[0] && !cpu->prog_active[1] &&
 	       !processors[processor].task.bpf_ctx;

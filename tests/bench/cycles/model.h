@@ -19,6 +19,7 @@ extern const function_t chains_stub[DEPTHS];
 extern const function_t chains_stub_ibt[DEPTHS];
 extern const function_t chains_bare[DEPTHS];
 extern const function_t chains_bare_ibt[DEPTHS];
+extern const function_t chains_stub_ctx[DEPTHS];
 extern const function_t chains_stub_c[DEPTHS];
 extern const function_t chains_called[DEPTHS];
 extern const function_t chains_jumped[DEPTHS];

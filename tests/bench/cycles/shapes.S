@@ -47,10 +47,11 @@ body_\name:
 .endm
 
 	LEAF	untraced, nopl 0(%rax, %rax, 1)
-	LEAF	stub, call fsession_stub_1
+	LEAF	stub, call fsession_leaf_stub_1
 	LEAF	stub_ibt, call ibt_stub_1
 	LEAF	bare, call bare_stub
 	LEAF	bare_ibt, call bare_stub_ibt
+	LEAF	stub_ctx, call fsession_stub_1
 	LEAF	stub_c, call fsession_stub_1
 	LEAF	called, call trampoline_called
 	LEAF	jumped, jmp trampoline_jumped
@@ -92,6 +93,7 @@ chains_\name:
 	CHAINS	stub_ibt
 	CHAINS	bare
 	CHAINS	bare_ibt
+	CHAINS	stub_ctx
 	CHAINS	stub_c
 	CHAINS	called
 	CHAINS	jumped
