@@ -28,6 +28,9 @@ struct task {
 	void *bpf_ctx;
 };
 
+/* Lists that count calls; the first is that of the shape that threads call. */
+#define FLIGHTS 4
+
 /* What gs points to. A per-CPU pointer is an offset in it. */
 struct cpu {
 	u64 zero;
@@ -39,7 +42,7 @@ struct cpu {
 	u32 active;
 	u32 busy;
 	u32 prog_active[2];
-	struct fsession_flight flight[4];
+	struct fsession_flight flight[FLIGHTS];
 };
 
 struct session {
@@ -462,12 +465,16 @@ bool model_balanced(unsigned int processor, unsigned long calls,
 		    unsigned long others)
 {
 	const struct cpu *cpu = &processors[processor].cpu;
+	unsigned int i;
 
-	return cpu->flight[0].in == calls && cpu->flight[0].out == calls &&
-	       cpu->flight[1].in == others && cpu->flight[1].out == others &&
-	       cpu->flight[2].in == others && cpu->flight[2].out == others &&
-	       cpu->flight[3].in == others && cpu->flight[3].out == others &&
-	       cpu->preempt_count == PREEMPT_ENABLED && !cpu->active &&
+	for (i = 0; i < FLIGHTS; i++) {
+		const struct fsession_flight *flight = &cpu->flight[i];
+		unsigned long expected = i ? others : calls;
+
+		if (flight->in != expected || flight->out != expected)
+			return false;
+	}
+	return cpu->preempt_count == PREEMPT_ENABLED && !cpu->active &&
 	       !cpu->prog_active[0] && !cpu->prog_active[1] &&
 	       !processors[processor].task.bpf_ctx;
 }
