@@ -5,6 +5,8 @@
 #ifndef PROGS_LEAF_H
 #define PROGS_LEAF_H
 
+#include <linux/types.h>
+
 #define LEAF_WORDS 9 /* of arguments and the result */
 
 struct leaf {
