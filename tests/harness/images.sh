@@ -434,7 +434,8 @@ fill_libbpf() {
 source_dir=${FSESSION_SRC:-$project_dir}
 
 # source_files: the tree's files that can matter to the product, NUL-separated and sorted. What only the host reads is
-# left out: to edit the harness, or a list of expected skips, is no reason to build the module again.
+# left out: to edit the harness, a list of expected skips, or what is written about all this, is no reason to build the module
+# again.
 source_files() {
 	(
 		cd "$source_dir" || exit
@@ -444,7 +445,7 @@ source_files() {
 			find . -name .git -prune -o ! -type d -printf '%P\0'
 		fi |
 			LC_ALL=C sort -zu |
-			grep -zvE '^(\.ci/|tests/(vm|run|harness-selftest|harness/.*|expect/.*|mutations/.*)$)' |
+			grep -zvE '^(\.ci/|docs/|tests/(README\.md|vm|run|harness-selftest|harness/.*|expect/.*|mutations/.*)$)' |
 			# Listed by git, but deleted in the working tree.
 			while IFS= read -rd '' file; do
 				[[ ! -e $file && ! -L $file ]] || printf '%s\0' "$file"
