@@ -398,6 +398,32 @@ void recording_end(struct recording *r)
 	drain();
 }
 
+struct leaf_session leaf_load(const char *name, const char *target)
+{
+	struct leaf_session l = { .obj = open_object("leaf"), .fd = -1 };
+
+	want(l.obj, name, target);
+	load(l.obj);
+	l.leaf = bss(l.obj, sizeof(*l.leaf));
+	return l;
+}
+
+struct leaf_session leaf_start(const char *name, const char *target)
+{
+	struct leaf_session l = leaf_load(name, target);
+
+	l.fd = attach(prog_fd(l.obj, name));
+	return l;
+}
+
+void leaf_end(struct leaf_session *l, uint64_t calls)
+{
+	CHECK_EQ(l->leaf->runs, 2 * calls);
+	CHECK_BOOKS(info(l->fd), calls, calls, calls);
+	SYS(close(l->fd));
+	bpf_object__close(l->obj);
+}
+
 void check_recorded(const struct recorder *rec, uint64_t calls)
 {
 	CHECK_EQ(rec->at[0].runs, calls);

@@ -14,6 +14,7 @@
 
 #include "kmod/fsession_testmod.h"
 #include "ktest.h"
+#include "progs/leaf.h"
 #include "progs/recorder.h"
 
 #define MODULE "fsession_testmod"
@@ -124,6 +125,19 @@ void recording_detach(struct recording *r);
 void munmap_recorder(struct recording *r);
 /* Close everything and wait until it is gone. */
 void recording_end(struct recording *r);
+
+/* A program of "leaf", which calls nothing, and its session. */
+struct leaf_session {
+	struct bpf_object *obj;
+	struct leaf *leaf;
+	int fd;
+};
+
+struct leaf_session leaf_load(const char *name, const char *target);
+/* ... and attach it. */
+struct leaf_session leaf_start(const char *name, const char *target);
+/* "runs" has run at entry and exit of @calls calls in all. Close everything. */
+void leaf_end(struct leaf_session *l, uint64_t calls);
 
 /* The recorder's sums of a program that ran @calls times, and its cookies. */
 void check_recorded(const struct recorder *rec, uint64_t calls);

@@ -5,44 +5,10 @@
  */
 #include <bpf/bpf.h>
 
-#include "progs/leaf.h"
 #include "session.h"
 
 #define TARGET "fsession_test_arg1"
 #define CALLS  10
-
-struct leaf_session {
-	struct bpf_object *obj;
-	struct leaf *leaf;
-	int fd;
-};
-
-static struct leaf_session leaf_load(const char *name, const char *target)
-{
-	struct leaf_session l = { .obj = open_object("leaf"), .fd = -1 };
-
-	want(l.obj, name, target);
-	load(l.obj);
-	l.leaf = bss(l.obj, sizeof(*l.leaf));
-	return l;
-}
-
-static struct leaf_session leaf_start(const char *name, const char *target)
-{
-	struct leaf_session l = leaf_load(name, target);
-
-	l.fd = attach(prog_fd(l.obj, name));
-	return l;
-}
-
-/* Its program has run at the entry and at the exit of so many calls. */
-static void leaf_end(struct leaf_session *l, uint64_t calls)
-{
-	CHECK_EQ(l->leaf->runs, 2 * calls);
-	CHECK_BOOKS(info(l->fd), calls, calls, calls);
-	SYS(close(l->fd));
-	bpf_object__close(l->obj);
-}
 
 static void check_words(unsigned int nr)
 {
