@@ -4,7 +4,7 @@
 #
 # calls:  kernels[1..nr_kernels] in order of appearance, about[kernel]; rows[1..nr_rows] as GROUP SUBSEP NAME, groups together;
 #         added, programs, functions, missing by [kernel, row]
-# cycles: shapes[1..nr_shapes], depths; cycles_added, cycles_low, misses by [shape, depth]; instructions by [shape];
+# cycles: shapes[1..nr_shapes], depths; cycles_added, cycles_usual, misses by [shape, depth]; instructions by [shape];
 #         threads[1..nr_threads], threaded[1..nr_threaded]: shapes; threads_added by [shape, threads]
 
 # field(NAME): the value in this line, or "".
@@ -80,7 +80,7 @@ function ratio(kernel, row, name,	other) {
 		shapes[++nr_shapes] = shape
 	instructions[shape] = field("instructions")
 	cycles_added[shape, depth] = field("added") + 0
-	cycles_low[shape, depth] = field("low") + 0
+	cycles_usual[shape, depth] = field("usual") + 0
 	misses[shape, depth] = field("misses")
 	if (depth > depths)
 		depths = depth

@@ -47,7 +47,7 @@ function has_misses(	shape) {
 
 function text_cycles(	i, d) {
 	printf "%s: cycles that a traced call takes longer, by the calls above it\n", processor
-	printf "(median of many runs; below, the tenth percentile)\n\n"
+	printf "(of many runs the least; below, the median)\n\n"
 	printf "%-36s %6s", "", "instr."
 	for (d = 1; d <= depths; d++)
 		if (shown(d))
@@ -55,7 +55,7 @@ function text_cycles(	i, d) {
 	printf " %7s\n", "1 to 13"
 	for (i = 2; i <= nr_shapes; i++) {
 		text_depths(shapes[i], instructions[shapes[i]], cycles_added)
-		text_depths("", "", cycles_low)
+		text_depths("", "", cycles_usual)
 	}
 	if (!has_misses()) {
 		print "branch misses: not available"

@@ -2,7 +2,7 @@
 /*
  * cycles: what a traced call costs on this processor.
  *
- *	cycles [ROUNDS]
+ *	cycles [RUNS]
  *
  * The stub of arch/x86, as it is, and a model of the kernel's trampoline are called
  * in user space, under chains of 1 to 16 calls: the return predictor is a stack, and
@@ -14,9 +14,12 @@
  *
  * Cycles are those of the core: each sample is timed with the time stamp counter,
  * which has a clock of its own, beside instructions of which each takes one cycle.
- * Rounds go over all shapes, so that what else runs on the machine is shared out;
- * "added" is from the medians of the rounds, "low" from their tenth percentiles.
- * "instructions" are counted by stepping through a call.
+ * Rounds go over all shapes, so that what else runs on the machine is shared out, and
+ * what is given of them is the median. But who else is on the same core, of which a
+ * virtual machine sees nothing, makes a difference for longer than that: so there are
+ * several runs of rounds, with pauses. "added" is from the run in which it is least, that
+ * is, when the core was its own, and "usual" the median of all runs. "instructions" are
+ * counted by stepping through a call.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -36,7 +39,9 @@
 
 #define CALLS  500
 #define ADDS   2000
-#define ROUNDS 301
+#define ROUNDS 41
+#define RUNS   25
+#define PAUSE  2 /* seconds */
 
 struct shape {
 	const char *name;
@@ -57,10 +62,17 @@ static const struct shape shapes[] = {
 
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
-static double *samples[SHAPES][DEPTHS];
+static double samples[SHAPES][DEPTHS][ROUNDS];
 static double misses[SHAPES][DEPTHS];
-static unsigned int rounds = ROUNDS;
+static unsigned int runs = RUNS;
 static int counter = -1;
+
+/* Of each run, how many cycles more than of what is not traced. */
+struct result {
+	double added[RUNS];
+};
+
+static struct result results[SHAPES][DEPTHS];
 
 static uint64_t ticks(void)
 {
@@ -129,9 +141,17 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static double percentile(const double *sorted, unsigned int percent)
+static double median(double *values, unsigned int nr)
 {
-	return sorted[rounds * percent / 100];
+	qsort(values, nr, sizeof(*values), compare);
+	return values[nr / 2];
+}
+
+static void print_result(struct result *r)
+{
+	double usual = median(r->added, runs);
+
+	printf("\"added\":%.1f,\"usual\":%.1f", r->added[0], usual);
 }
 
 /* How many instructions @f takes, by stepping through a child. */
@@ -194,6 +214,13 @@ static const unsigned int threaded[] = { 1, 7, 8 };
 
 #define THREADED (sizeof(threaded) / sizeof(threaded[0]))
 
+/* So many at a time. */
+static const unsigned int threads[] = { 1, 2, 4, 16 };
+
+#define NUMBERS (sizeof(threads) / sizeof(threads[0]))
+
+static struct result thread_results[NUMBERS][THREADED];
+
 struct caller {
 	pthread_t thread;
 	unsigned int processor;
@@ -220,11 +247,13 @@ static void *call_all(void *arg)
 }
 
 /* @calls: what each processor has called before, added up. */
-static bool with_threads(const char *cpu, unsigned int nr, unsigned long *calls)
+static bool with_threads(unsigned int number, unsigned int run,
+			 unsigned long *calls)
 {
+	unsigned int nr = threads[number];
+	unsigned int per_thread = ROUNDS / nr + 1, n = nr * per_thread, i, t;
 	struct caller callers[PROCESSORS] = {};
-	unsigned int per_thread = rounds / nr + 1, n = nr * per_thread, i, t;
-	double *all[THREADED + 1];
+	double *all[THREADED + 1], none;
 	pthread_barrier_t start;
 	bool balanced = true;
 
@@ -250,59 +279,20 @@ static bool with_threads(const char *cpu, unsigned int nr, unsigned long *calls)
 		balanced &= model_balanced(t + 1, calls[t + 1], 0);
 	}
 	pthread_barrier_destroy(&start);
-	for (i = 0; i <= THREADED; i++)
-		qsort(all[i], n, sizeof(double), compare);
+	none = median(all[THREADED], n);
 	for (i = 0; i < THREADED; i++)
-		printf("{\"bench\":\"threads\",\"cpu\":\"%s\",\"row\":\"%s\",\"threads\":%u,\"added\":%.1f,\"low\":%.1f}\n",
-		       cpu, shapes[threaded[i]].name, nr,
-		       all[i][n / 2] - all[THREADED][n / 2],
-		       all[i][n / 10] - all[THREADED][n / 10]);
+		thread_results[number][i].added[run] = median(all[i], n) - none;
 	for (i = 0; i <= THREADED; i++)
 		free(all[i]);
 	return balanced;
 }
 
-static void print(const char *cpu, unsigned int s, unsigned int d, long count)
+static bool run_once(unsigned int run, unsigned long *calls)
 {
-	const double *mine = samples[s][d], *none = samples[0][d];
-
-	printf("{\"bench\":\"cycles\",\"cpu\":\"%s\",\"row\":\"%s\",\"depth\":%u,",
-	       cpu, shapes[s].name, d + 1);
-	printf("\"instructions\":%ld,\"cycles\":%.1f,\"added\":%.1f,\"low\":%.1f,",
-	       count, percentile(mine, 50),
-	       percentile(mine, 50) - percentile(none, 50),
-	       percentile(mine, 10) - percentile(none, 10));
-	if (counter < 0)
-		printf("\"misses\":\"not available\"}\n");
-	else
-		printf("\"misses\":%.2f}\n", misses[s][d] / rounds);
-}
-
-int main(int argc, char **argv)
-{
-	static const unsigned int threads[] = { 1, 2, 4, 16 };
-	unsigned long calls[PROCESSORS] = {};
-	unsigned int r, s, d;
+	unsigned int r, s, d, i;
 	bool balanced;
-	char cpu[128];
-	long none = 0;
 
-	if (argc > 1)
-		rounds = strtoul(argv[1], NULL, 0);
-	if (argc > 2 || !rounds) {
-		fprintf(stderr, "usage: cycles [ROUNDS]\n");
-		return 2;
-	}
-	model_init();
-	open_counter();
-	processor(cpu, sizeof(cpu));
-	for (s = 0; s < SHAPES; s++)
-		for (d = 0; d < DEPTHS; d++) {
-			samples[s][d] = calloc(rounds, sizeof(double));
-			if (!samples[s][d])
-				return 2;
-		}
-	for (r = 0; r < rounds; r++) {
+	for (r = 0; r < ROUNDS; r++) {
 		for (d = 0; d < DEPTHS; d++) {
 			for (s = 0; s < SHAPES; s++) {
 				uint64_t before = read_counter();
@@ -316,21 +306,75 @@ int main(int argc, char **argv)
 		}
 	}
 	balanced = model_balanced(0, calls[0], calls[0]);
+	for (d = 0; d < DEPTHS; d++) {
+		double none = median(samples[0][d], ROUNDS);
+
+		for (s = 0; s < SHAPES; s++)
+			results[s][d].added[run] =
+				median(samples[s][d], ROUNDS) - none;
+	}
+	for (i = 0; i < NUMBERS; i++)
+		balanced &= with_threads(i, run, calls);
+	return balanced;
+}
+
+static void print(const char *cpu)
+{
+	unsigned int s, d, i;
+	long none = 0;
+
 	for (s = 0; s < SHAPES; s++) {
 		long count = instructions_per_call(shapes[s].chains[0]);
 
 		if (!s)
 			none = count;
 		for (d = 0; d < DEPTHS; d++) {
-			qsort(samples[s][d], rounds, sizeof(double), compare);
-			print(cpu, s, d, count < 0 ? -1 : count - none);
+			printf("{\"bench\":\"cycles\",\"cpu\":\"%s\",\"row\":\"%s\",\"depth\":%u,",
+			       cpu, shapes[s].name, d + 1);
+			printf("\"instructions\":%ld,",
+			       count < 0 ? -1 : count - none);
+			print_result(&results[s][d]);
+			if (counter < 0)
+				printf(",\"misses\":\"not available\"}\n");
+			else
+				printf(",\"misses\":%.2f}\n",
+				       misses[s][d] / ROUNDS / runs);
 		}
 	}
-	for (s = 0; s < sizeof(threads) / sizeof(threads[0]); s++)
-		balanced &= with_threads(cpu, threads[s], calls);
-	if (!balanced) {
-		fprintf(stderr, "cycles: the stub did not run as it should\n");
-		return 1;
+	for (i = 0; i < NUMBERS; i++) {
+		for (s = 0; s < THREADED; s++) {
+			printf("{\"bench\":\"threads\",\"cpu\":\"%s\",\"row\":\"%s\",\"threads\":%u,",
+			       cpu, shapes[threaded[s]].name, threads[i]);
+			print_result(&thread_results[i][s]);
+			printf("}\n");
+		}
 	}
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long calls[PROCESSORS] = {};
+	unsigned int run;
+	char cpu[128];
+
+	if (argc > 1)
+		runs = strtoul(argv[1], NULL, 0);
+	if (argc > 2 || !runs || runs > RUNS) {
+		fprintf(stderr, "usage: cycles [RUNS] (%u at most)\n", RUNS);
+		return 2;
+	}
+	model_init();
+	open_counter();
+	processor(cpu, sizeof(cpu));
+	for (run = 0; run < runs; run++) {
+		if (run)
+			sleep(PAUSE);
+		if (!run_once(run, calls)) {
+			fprintf(stderr,
+				"cycles: the stub did not run as it should\n");
+			return 1;
+		}
+	}
+	print(cpu);
 	return 0;
 }
