@@ -142,15 +142,17 @@ static int share_ipmodify(FSESSION_OPS_FUNC_ARGS)
 
 /* Sites to be registered, whose they are, and what for. */
 struct wanted {
-	struct list_head *directs;
+	struct fsession_reg *reg;
 	unsigned long *ips;
 	struct fsession_target **targets;
-	bool leaf;
 };
 
-/* The stub for @nr functions: that for their number of arguments, if it is one. */
-static unsigned long stub_for(struct fsession_target **targets, u32 nr,
-			      bool leaf)
+/*
+ * The stub for @nr functions of @reg: the one that is bound, or that for their number
+ * of arguments, if it is one.
+ */
+static unsigned long stub_for(const struct fsession_reg *reg,
+			      struct fsession_target **targets, u32 nr)
 {
 #define STUB(nr)	fsession_stub_##nr,
 #define LEAF_STUB(nr)	fsession_leaf_stub_##nr,
@@ -164,12 +166,14 @@ static unsigned long stub_for(struct fsession_target **targets, u32 nr,
 #undef LEAF_STUB
 	u32 i;
 
+	if (reg->bound)
+		return (unsigned long)reg->bound->stub;
 	for (i = 0; i < nr; i++) {
 		cond_resched();
 		if (targets[i]->layout || targets[i]->nr != targets[0]->nr)
-			return (unsigned long)any[leaf];
+			return (unsigned long)any[reg->leaf];
 	}
-	return (unsigned long)by_nr[leaf][targets[0]->nr];
+	return (unsigned long)by_nr[reg->leaf][targets[0]->nr];
 }
 
 /*
@@ -208,7 +212,7 @@ static struct fsession_direct *try_attach(const struct wanted *w, u32 from,
 		return ERR_PTR(-ENOMEM);
 	direct->nr = nr;
 	direct->ip = ips[0];
-	direct->addr = stub_for(w->targets + from, nr, w->leaf);
+	direct->addr = stub_for(w->reg, w->targets + from, nr);
 	direct->shared = -1;
 	direct->ops.ops_func = share_ipmodify;
 	err = ftrace_set_filter_ips(&direct->ops, ips, nr, 0, 1);
@@ -314,7 +318,7 @@ static int attach_as_one(const struct wanted *w, u32 from, u32 nr)
 		err = direct_detach(direct);
 		return err ?: -ENODEV;
 	}
-	list_add_tail(&direct->node, w->directs);
+	list_add_tail(&direct->node, &w->reg->directs);
 	return 0;
 }
 
@@ -435,25 +439,19 @@ static u32 count_directs(const struct list_head *directs)
 
 /**
  * fsession_direct_attach() - let sites call the stub.
- * @directs: gets the registrations, being empty, for fsession_direct_detach()
+ * @reg: gets the registrations, and says what stubs they may call
  * @ips: ftrace sites; their order is changed
  * @targets: whose they are, in the same order
  * @nr: how many
- * @leaf: they may call the stubs for leaves
  *
  * When this returns 0, every target is either registered or refused. An error is
  * one that is not a target's: memory, or a signal; or, with nothing registered and
  * no target refused for it, -ENOENT: fsession_direct_check() is to be asked.
  */
-int fsession_direct_attach(struct list_head *directs, unsigned long *ips,
-			   struct fsession_target **targets, u32 nr, bool leaf)
+int fsession_direct_attach(struct fsession_reg *reg, unsigned long *ips,
+			   struct fsession_target **targets, u32 nr)
 {
-	const struct wanted w = {
-		.directs = directs,
-		.ips = ips,
-		.targets = targets,
-		.leaf = leaf,
-	};
+	const struct wanted w = { .reg = reg, .ips = ips, .targets = targets };
 	u32 room = reserve(nr);
 	int err = 0;
 
@@ -467,7 +465,7 @@ int fsession_direct_attach(struct list_head *directs, unsigned long *ips,
 	/* Only where somebody is already can somebody be in the way. */
 	if (err)
 		err = attach_parts(&w, 0, room, armed_first(&w, room), err);
-	atomic_sub(room - count_directs(directs), &registered);
+	atomic_sub(room - count_directs(&reg->directs), &registered);
 	return err;
 }
 

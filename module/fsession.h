@@ -43,6 +43,12 @@
 #define FSESSION_SOLO_STUB
 #endif
 
+/* And by direct calls? */
+#if defined(FSESSION_SOLO_STUB) && defined(FSESSION_BOUND_STUBS) && \
+	defined(CONFIG_HAVE_STATIC_CALL_INLINE)
+#define FSESSION_BOUND_STUB
+#endif
+
 #define FSESSION_VERSION	"0.1.0"
 
 /*
@@ -170,11 +176,25 @@ struct fsession_reg {
 	struct module *owner;		/* pinned; NULL for the kernel proper */
 	enum fsession_reg_state state;
 	bool leaf;			/* its sites call stubs for leaves */
+	struct fsession_bound *bound;	/* the stub that its one site calls, or NULL */
 	u32 nr;
 	u32 used;			/* sites with a list */
 	struct list_head node;		/* fsession_regs */
 	struct rcu_head rcu;
 	struct fsession_site site[] __aligned(sizeof(struct fsession_site));
+};
+
+/* A bound stub, and what is bound to it: list and func are where it finds them. */
+struct fsession_bound {
+	const struct fsession_list *list;	/* that it runs, or that of nobody */
+	unsigned long func;			/* of the site */
+	void (*stub)(void);
+	unsigned long prog_func;		/* 0: it is free; fsession_mutex */
+	/* Its calls, see static_call.h. */
+	struct {
+		struct static_call_key *key;
+		void *tramp;
+	} prog, body;
 };
 
 /*
@@ -294,6 +314,7 @@ struct fsession_attachment {
 	u32 nr;
 	bool skip;			/* attach those that can be */
 	bool dry_run;			/* attach nothing */
+	bool unbound;			/* let no function have a stub of its own */
 	struct module *owner;		/* of all targets; a reference, or NULL */
 	char symbol[KSYM_SYMBOL_LEN];	/* scratch */
 	struct fsession_target target[];
@@ -424,8 +445,8 @@ struct fsession_frame *fsession_frame_next(unsigned long *from,
 /* direct.c */
 int fsession_direct_check(unsigned long *ips, struct fsession_target **targets,
 			  u32 nr);
-int fsession_direct_attach(struct list_head *directs, unsigned long *ips,
-			   struct fsession_target **targets, u32 nr, bool leaf);
+int fsession_direct_attach(struct fsession_reg *reg, unsigned long *ips,
+			   struct fsession_target **targets, u32 nr);
 int fsession_direct_detach(struct list_head *directs);
 u32 fsession_direct_room(void);
 
@@ -480,6 +501,7 @@ extern struct fsession_list fsession_no_list;
 DECLARE_PER_CPU(int, fsession_busy);
 int fsession_solo_init(struct fsession_session *s);	/* not held */
 void fsession_solo_free(struct fsession_session *s);	/* not held */
+bool fsession_solo_may(const struct fsession_session *s); /* not held */
 void fsession_solo_start(struct fsession_session *s);	/* not held */
 void fsession_solo_stop(struct fsession_session *s);	/* not held */
 u16 fsession_site_shape(const struct fsession_site *site);
@@ -538,6 +560,39 @@ void fsession_site_dry_run(struct fsession_attachment *a);
 void fsession_site_remove_dead(void);
 struct fsession_reg *fsession_site_idle_reg(void);
 void fsession_site_retire_reg(struct fsession_reg *reg); /* not held */
+
+/* bound.c: with fsession_mutex held unless said otherwise */
+#ifdef FSESSION_BOUND_STUB
+extern struct fsession_bound fsession_bound[][FSESSION_BOUND_STUBS];
+struct fsession_bound *fsession_bound_get(const struct bpf_prog *prog,
+					  const struct fsession_target *target);
+void fsession_bound_put(struct fsession_bound *b);
+void fsession_bound_run(struct fsession_bound *b,
+			const struct fsession_list *list);
+void fsession_bound_patch(struct fsession_bound *b,
+			  const struct fsession_target *target); /* not held */
+#else
+static inline struct fsession_bound *
+fsession_bound_get(const struct bpf_prog *prog,
+		   const struct fsession_target *target)
+{
+	return NULL;
+}
+
+static inline void fsession_bound_put(struct fsession_bound *b)
+{
+}
+
+static inline void fsession_bound_run(struct fsession_bound *b,
+				      const struct fsession_list *list)
+{
+}
+
+static inline void fsession_bound_patch(struct fsession_bound *b,
+					const struct fsession_target *target)
+{
+}
+#endif
 
 /* session.c: takes fsession_mutex by itself unless said otherwise */
 int fsession_session_init(void);

@@ -109,18 +109,27 @@ void fsession_solo_free(struct fsession_session *s)
 }
 
 /*
+ * Of which programs is there no more to know than what the list says? Of such as are
+ * machine code, do not sleep, may run on top of a run of themselves that was preempted,
+ * and have one attach cookie for all functions.
+ */
+bool fsession_solo_may(const struct fsession_session *s)
+{
+#ifdef FSESSION_SOLO_STUB
+	return s->held->jited && !s->sleepable && !s->exclusive && !s->cookies;
+#else
+	return false;
+#endif
+}
+
+/*
  * The stub runs the one program of a solo list by itself while @active is the
- * program's own recursion count. That is so from the end of attach to detach, for
- * programs about which there is no more to know than what the list says: such
- * as are machine code, do not sleep, may run on top of a run of themselves that was
- * preempted, and have one attach cookie for all functions.
+ * program's own recursion count. That is so from the end of attach to detach.
  */
 void fsession_solo_start(struct fsession_session *s)
 {
-#ifdef FSESSION_SOLO_STUB
-	if (s->held->jited && !s->sleepable && !s->exclusive && !s->cookies)
+	if (fsession_solo_may(s))
 		WRITE_ONCE(s->solo.active, (int __percpu *)s->held->active);
-#endif
 }
 
 /* From here on C sees to every call, and finds the session without a program. */

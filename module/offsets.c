@@ -46,4 +46,10 @@ void fsession_offsets(void)
 	OFFSET(FSESSION_FLIGHT_IN, fsession_flight, in);
 	OFFSET(FSESSION_FLIGHT_OUT, fsession_flight, out);
 #endif
+#ifdef FSESSION_BOUND_STUB
+	DEFINE(FSESSION_BOUND_STUB, 1);
+	OFFSET(FSESSION_BOUND_LIST, fsession_bound, list);
+	OFFSET(FSESSION_BOUND_FUNC, fsession_bound, func);
+	DEFINE(FSESSION_BOUND_SIZE, sizeof(struct fsession_bound));
+#endif
 }

@@ -218,8 +218,8 @@ static int prepare(struct fsession_attachment *a, unsigned int nr,
 	return fsession_target_at(a, a->target, NULL, true);
 }
 
-static int test_one(struct bpf_prog *prog, unsigned int args, unsigned int nr,
-		    unsigned long func)
+static int test_one(struct bpf_prog *prog, bool unbound, unsigned int args,
+		    unsigned int nr, unsigned long func)
 {
 	enum fsession_reason reason = FSESSION_REASON_NONE;
 	struct fsession_attachment *a;
@@ -230,6 +230,7 @@ static int test_one(struct bpf_prog *prog, unsigned int args, unsigned int nr,
 	a = fsession_attachment_new(1);
 	if (!a)
 		return -ENOMEM;
+	a->unbound = unbound;
 	err = prepare(a, nr, func);
 	s = err ? ERR_PTR(err) : fsession_session_attach(prog, a, &reason);
 	fsession_attachment_free(a);
@@ -255,7 +256,8 @@ static int test_one(struct bpf_prog *prog, unsigned int args, unsigned int nr,
 	return -EOPNOTSUPP;
 }
 
-static int test_prog(bool leaf)
+/* By stubs of its own or by those that others have, too, where it may have its own. */
+static int test_prog(bool leaf, bool unbound)
 {
 	struct bpf_prog *prog = nothing_prog(leaf);
 	unsigned int nr;
@@ -265,10 +267,10 @@ static int test_prog(bool leaf)
 		return PTR_ERR(prog);
 	/* Each may have a stub of its own. Arguments beyond @nr are kept, too. */
 	for (nr = REG_ARGS / 2; nr <= REG_ARGS && !err; nr += REG_ARGS / 2)
-		err = test_one(prog, REG_ARGS, nr,
+		err = test_one(prog, unbound, REG_ARGS, nr,
 			       (unsigned long)fsession_selftest_regs);
 	if (!err)
-		err = test_one(prog, MAX_ARGS, MAX_ARGS,
+		err = test_one(prog, unbound, MAX_ARGS, MAX_ARGS,
 			       (unsigned long)fsession_selftest_stack);
 	bpf_prog_destroy(prog);
 	return err;
@@ -279,8 +281,11 @@ int fsession_selftest(void)
 	int err = check_no_frame();
 
 	if (!err)
-		err = test_prog(true);
+		err = test_prog(false, true);
 	if (!err)
-		err = test_prog(false);
+		err = test_prog(true, true);
+	/* Last: it takes for granted where the site calls from. */
+	if (!err)
+		err = test_prog(true, false);
 	return err;
 }

@@ -135,6 +135,7 @@ static void site_set_list(struct fsession_site *site, struct fsession_list *new)
 	}
 	/* Readers follow the pointer: address dependency. */
 	smp_store_release(&site->list, new ?: &fsession_no_list);
+	fsession_bound_run(site->reg->bound, site->list);
 	if (old) {
 		site->reg->used--;
 		fsession_list_left(old);
@@ -151,8 +152,17 @@ static void reg_free(struct fsession_reg *reg)
 			table_remove(site);
 	}
 	list_del(&reg->node);
+	fsession_bound_put(reg->bound);
 	module_put(reg->owner);
 	kvfree_rcu(reg, rcu);
+}
+
+/* May the stub of a new registration be bound to @s, which is on nothing else? */
+static bool may_bind(const struct fsession_session *s,
+		     const struct fsession_attachment *a)
+{
+	return a->nr == 1 && !a->target[0].layout && !a->unbound && s->leaf &&
+	       fsession_solo_may(s);
 }
 
 /* A registration for @nr sites, none of which is there yet. */
@@ -169,6 +179,8 @@ static struct fsession_reg *reg_new(const struct fsession_session *s,
 	INIT_LIST_HEAD(&reg->directs);
 	reg->state = FSESSION_REG_COMING;
 	reg->leaf = s->leaf;
+	if (may_bind(s, a))
+		reg->bound = fsession_bound_get(s->held, a->target);
 	/* Targets that are in a module are all in the same one. */
 	if (a->owner) {
 		__module_get(a->owner);
@@ -376,8 +388,7 @@ static int reg_attach(struct fsession_attachment *a, struct fsession_reg *reg)
 
 	err = ips_init(&ips, a, reg);
 	if (!err)
-		err = fsession_direct_attach(&reg->directs, ips.ip, ips.target,
-					     ips.nr, reg->leaf);
+		err = fsession_direct_attach(reg, ips.ip, ips.target, ips.nr);
 	if (err == -ENOENT) {
 		err = fsession_direct_check(ips.ip, ips.target, ips.nr) ?:
 		      -ENOENT;
@@ -481,6 +492,7 @@ int fsession_site_attach(struct fsession_session *s,
 	mutex_unlock(&fsession_mutex);
 	if (err || !reg)
 		return err;
+	fsession_bound_patch(reg->bound, a->target);
 	err = reg_register(a, reg);
 	return err ?: fsession_attachment_result(a, reason);
 }

@@ -23,7 +23,9 @@
  * word. While the program runs, where the number of words is not known, the
  * current->bpf_ctx of f's caller has the upper word of ret and what lay in the
  * result's word the lower one at the entry, and bpf_ctx the lower one at the exit. For
- * a leaf there is no bpf_ctx to be kept, and what lay there has the upper one.
+ * a leaf there is no bpf_ctx to be kept, and what lay there has the upper one. While f
+ * runs, rbx is the count that the entry went by, and r12 what the stub keeps for the
+ * exit: the number of the result's word, bpf_ctx, or for a leaf the list's counters.
  *
  * When C runs programs, there is more:
  *
@@ -43,6 +45,10 @@
 /* Functions that can be traced and livepatched at the same time. */
 #define FSESSION_SHARED_STUBS		256
 #define FSESSION_SHARED_STUB_SIZE	16
+
+/* Functions that have a stub of their own, of each number of argument words. */
+#define FSESSION_BOUND_STUBS		8
+#define FSESSION_BOUND_NUMBERS		0, 1, 2, 3, 4, 5, 6, 7
 
 #define FSESSION_FRAME_RET	48
 #define FSESSION_FRAME_RUN	64

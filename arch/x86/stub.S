@@ -6,7 +6,8 @@
  * of its own, since its return address does not tell which function was called.
  * And where all functions of a registration have as many argument words, they have
  * a stub that need not ask how many; where their program is a *leaf*, which calls
- * nothing, one that makes no run context known to those whom it might call.
+ * nothing, one that makes no run context known to those whom it might call. Some of
+ * these are *bound*, to one function and one program: see bound.h.
  *
  * The common case, one session on the function that is not out of the ordinary
  * (see fsession_solo_start()), is done here, without calling C: C would push and
@@ -124,22 +125,11 @@
 		"\insn", X86_FEATURE_IBT
 .endm
 
-/*
- * Where f is entered by a branch, first of all a return to nobody: see below. In the
- * place of @insn, which it does as well.
- */
-.macro BALANCE name, insn
-.Lbalance_\name:
-	UNWIND_HINT_SAVE
-	leaq	.Lbalanced_\name(%rip), %r11
-	pushq	%r11
+/* A return to nobody, which goes on at @to: see below. */
+.macro BALANCE to
+	pushq	$\to
 	UNWIND_HINT_FUNC
 	RET
-.Lbalanced_\name:
-	UNWIND_HINT_RESTORE
-	ANNOTATE_NOENDBR
-	\insn
-	jmp	.Lbalance_done_\name
 .endm
 
 #ifdef FSESSION_SOLO_STUB
@@ -266,6 +256,62 @@
 .endm
 
 /*
+ * A call is counted in and out by the same counters, which are the list's. Where r12 is
+ * needed for nothing else, they are kept in that.
+ */
+.macro SOLO_FLIGHT nr, leaf
+	.set	flight_kept, \leaf
+.ifc \nr, any
+	.set	flight_kept, 0
+.endif
+.endm
+
+.macro SOLO_COUNT_IN nr, leaf
+	SOLO_FLIGHT \nr, \leaf
+.if flight_kept
+	movq	FSESSION_LIST_FLIGHT(%r9), %r12
+	incq	%gs:FSESSION_FLIGHT_IN(%r12)
+.else
+	movq	FSESSION_LIST_FLIGHT(%r9), %rcx
+	incq	%gs:FSESSION_FLIGHT_IN(%rcx)
+.endif
+.endm
+
+/* The list may be gone once it is counted out and preemption is on. */
+.macro SOLO_COUNT_OUT nr, leaf
+	SOLO_FLIGHT \nr, \leaf
+.if flight_kept
+	incq	%gs:FSESSION_FLIGHT_OUT(%r12)
+.else
+	movq	AT(FSESSION_FRAME_LIST), %rcx
+	movq	FSESSION_LIST_FLIGHT(%rcx), %rcx
+	incq	%gs:FSESSION_FLIGHT_OUT(%rcx)
+.endif
+.endm
+
+/* The rest of the frame, from the words down. */
+.macro SOLO_FRAME meta, func:vararg
+	pushq	\meta
+	pushq	\func
+	pushq	FSESSION_LIST_GUARD(%r9)
+	xorq	%rbp, (%rsp)
+	pushq	%r9
+	pushq	$0			/* cookie */
+	pushq	FSESSION_LIST_COOKIE(%r9)
+.endm
+
+/* The program of the list in r9; or that which there is a direct call to. */
+.macro CALL_PROG directly
+	leaq	WORD(0), %rdi
+.ifb \directly
+	movq	FSESSION_LIST_FUNC(%r9), %rax
+	CALL_NOSPEC rax
+.else
+	call	\directly
+.endif
+.endm
+
+/*
  * The entry half, of what fsession_enter() does, for a solo list. rsp is at the
  * words, and rbx and r12 are in the frame. Leaves for slow with nothing done but for
  * rbx; comes out below with rsp at the run context.
@@ -278,10 +324,11 @@
  * found it.
  */
 .macro SOLO_ENTRY name, nr, leaf
+.Lsolo_\name:
 	INSN_OR_JUMP "STACK_IS_LOW", .Lbalance_\name
-.Lbalance_done_\name:
 	jz	.Llow_\name
 .Lroom_\name:
+	ANNOTATE_NOENDBR
 	testl	$FSESSION_RCU_WATCHING, PER_CPU_VAR(context_tracking + FSESSION_CT_STATE)
 	jz	.Lslow_\name
 	INC_PREEMPT
@@ -305,22 +352,14 @@
 	jne	.Lslow_preempt_\name
 	JUMP_IF_STATS .Lslow_preempt_\name
 	incl	%gs:(%rbx)
-	movq	FSESSION_LIST_FLIGHT(%r9), %rcx
-	incq	%gs:FSESSION_FLIGHT_IN(%rcx)
+	SOLO_COUNT_IN \nr, \leaf
 
-	/* The rest of the frame, from the words down. */
 .ifc \nr, any
 	movzwl	FSESSION_SITE_META(%r8), %r12d
-	pushq	%r12
+	SOLO_FRAME %r12, FSESSION_SITE_FUNC(%r8)
 .else
-	pushq	$(\nr + FSESSION_SOLO_META)
+	SOLO_FRAME $(\nr + FSESSION_SOLO_META), FSESSION_SITE_FUNC(%r8)
 .endif
-	pushq	FSESSION_SITE_FUNC(%r8)
-	pushq	FSESSION_LIST_GUARD(%r9)
-	xorq	%rbp, (%rsp)
-	pushq	%r9
-	pushq	$0			/* cookie */
-	pushq	FSESSION_LIST_COOKIE(%r9)
 	SOLO_SET_BPF_CTX_AT_ENTRY \nr, \leaf
 .ifc \nr, any
 	pushq	RESULT_WORD
@@ -333,9 +372,7 @@
 .Lrun_\name:
 	movq	AT(FSESSION_FRAME_LIST), %r9
 #endif
-	leaq	WORD(0), %rdi
-	movq	FSESSION_LIST_FUNC(%r9), %rax
-	CALL_NOSPEC rax
+	CALL_PROG
 	decl	%gs:(%rbx)
 .ifc \nr, any
 	popq	RESULT_WORD
@@ -348,9 +385,9 @@
  * The exit half, of what fsession_exit() does, when the entry was as above; f has
  * left rax, rdx, r12 and rbx, which is the count that the entry went by. Where list->
  * active is another by now, the session is detached, or the frame was counted out
- * as abandoned and has another list.
+ * as abandoned and has another list. @out is whose labels it leaves for.
  */
-.macro SOLO_EXIT name, nr, leaf
+.macro SOLO_EXIT name, nr, leaf, out, directly
 	pushq	%rdx
 .ifc \nr, any
 	movq	%rax, RESULT_WORD
@@ -360,7 +397,7 @@
 	RUN_LOCK
 	movq	AT(FSESSION_FRAME_LIST), %r9
 	cmpq	%rbx, FSESSION_LIST_ACTIVE(%r9)
-	jne	.Lslow_exit_\name
+	jne	.Lslow_exit_\out
 	SOLO_SET_BPF_CTX_AT_EXIT \nr, \leaf
 	incl	%gs:(%rbx)
 #ifdef FSESSION_META
@@ -368,18 +405,12 @@
 #else
 	xorb	$FSESSION_TO_EXIT, AT(FSESSION_FRAME_GUARD)
 #endif
-
-	leaq	WORD(0), %rdi
-	movq	FSESSION_LIST_FUNC(%r9), %rax
-	CALL_NOSPEC rax
+	CALL_PROG \directly
 	decl	%gs:(%rbx)
 	SOLO_RESTORE_BPF_CTX \nr, \leaf
-	movq	AT(FSESSION_FRAME_LIST), %rcx
 	movq	$0, AT(FSESSION_FRAME_GUARD)
-	/* The list may be gone once it is counted out and preemption is on. */
-	movq	FSESSION_LIST_FLIGHT(%rcx), %rcx
-	incq	%gs:FSESSION_FLIGHT_OUT(%rcx)
-	RUN_UNLOCK_RESCHED .Lresched_exit_\name
+	SOLO_COUNT_OUT \nr, \leaf
+	RUN_UNLOCK_RESCHED .Lresched_exit_\out
 .Lexited_\name:
 .ifc \nr, any
 	movq	RESULT_WORD, %rax
@@ -387,6 +418,14 @@
 	movq	WORD(\nr), %rax
 .endif
 	popq	%rdx
+.endm
+
+/* Where f is entered by a branch. Does what it stands in the place of, too. */
+.macro SOLO_BALANCE name
+.Lbalance_\name:
+	STACK_IS_LOW
+	jz	.Llow_\name
+	BALANCE .Lroom_\name
 .endm
 
 /* What the two halves jump out to. */
@@ -486,6 +525,10 @@
 	RET
 .endm
 
+#ifdef FSESSION_BOUND_STUB
+#include "bound.h"
+#endif
+
 /*
  * Entered by the call at the site of f, or from ftrace's own trampoline, which
  * then makes it look like that call:
@@ -522,7 +565,7 @@
  * follows from it, except where the hints say that the stack is as in a
  * function that was just called. f and its caller show in every stack trace.
  */
-.macro STUB name, enter, nr, leaf=0
+.macro STUB name, enter, nr, leaf=0, bound=0
 SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	ANNOTATE_NOENDBR
 	pushq	%rbp
@@ -533,17 +576,18 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	SOLO_ENTRY \name, \nr, \leaf
 .Lenter_body_\name:
 	CALL_BODY \name, \nr, solo
-	SOLO_EXIT \name, \nr, \leaf
+	SOLO_EXIT \name, \nr, \leaf, \name
 	RETURN
 	SOLO_OUT_OF_LINE \name, \nr
 	BRANCH_TO_BODY \name, \nr, solo
-	BALANCE \name, STACK_IS_LOW
+	SOLO_BALANCE \name
 
 .Lslow_\name:
 	FRAME_TO_RSP
 #else
 	INSN_OR_JUMP "FRAME_TO_RSP", .Lbalance_\name
 .Lbalance_done_\name:
+	ANNOTATE_NOENDBR
 #endif
 	movq	%rax, AT(FSESSION_FRAME_RET)
 	movq	%rsp, %rdi
@@ -599,7 +643,9 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 
 	BRANCH_TO_BODY \name, \nr, c
 #ifndef FSESSION_SOLO_STUB
-	BALANCE \name, FRAME_TO_RSP
+.Lbalance_\name:
+	FRAME_TO_RSP
+	BALANCE .Lbalance_done_\name
 #endif
 
 .Lbody_\name:
@@ -607,6 +653,12 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	pushq	8(%rbp)
 	UNWIND_HINT_FUNC
 	RET
+
+#ifdef FSESSION_BOUND_STUB
+.if \bound
+	BOUND_STUBS \name, \nr
+.endif
+#endif
 SYM_FUNC_END(\name)
 .endm
 
@@ -616,7 +668,7 @@ STUB fsession_leaf_stub, fsession_enter, any, leaf=1
 STUB fsession_shared_stub, fsession_enter_shared, any
 .irp	nr, 0, 1, 2, 3, 4, 5, 6
 STUB fsession_stub_\nr, fsession_enter, \nr
-STUB fsession_leaf_stub_\nr, fsession_enter, \nr, leaf=1
+STUB fsession_leaf_stub_\nr, fsession_enter, \nr, leaf=1, bound=1
 .endr
 
 /* One a function, so that its number says which: r10 is dead at entry. */

@@ -7,6 +7,7 @@
 #include <linux/build_bug.h>
 #include <linux/kallsyms.h>
 #include <linux/kdebug.h>
+#include <linux/static_call.h>
 
 #include "fsession.h"
 
@@ -24,6 +25,9 @@ IS(register_btf_kfunc_id_set, int (*)(enum bpf_prog_type,
 				      const struct btf_kfunc_id_set *));
 IS(sprint_symbol, int (*)(char *, unsigned long));
 IS(register_die_notifier, int (*)(struct notifier_block *));
+#ifdef FSESSION_BOUND_STUB
+IS(__static_call_update, void (*)(struct static_call_key *, void *, void *));
+#endif
 
 /* What a program is run in and told by. */
 static_assert(offsetof(struct bpf_tramp_run_ctx, run_ctx) == 0);

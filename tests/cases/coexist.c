@@ -780,6 +780,57 @@ CASE(coexist_livepatch_sleeper,
 }
 
 /*
+ * On a function with a program that calls nothing, which may have a stub of its own.
+ */
+
+static void check_on_leaf(const struct other *o, const struct target *t,
+			  bool goes_first)
+{
+	struct leaf_session l = leaf_start("runs", t->name);
+
+	t->call(t, -1);
+	o->attach(t);
+	if (o->before)
+		o->before(t);
+	t->call(t, -1);
+	o->after(t, true);
+	if (goes_first)
+		o->detach(t);
+	t->call(t, -1);
+	leaf_end(&l, 3 * CALLS);
+	if (!goes_first)
+		o->detach(t);
+	WAIT_FOR(!ftrace_enabled_on(t->name));
+}
+
+CASE(coexist_leaf, "all of them on one whose program calls nothing",
+     .timeout = 300)
+{
+	static const struct {
+		const struct other *other;
+		const struct target *target;
+	} each[] = {
+		{ &function_tracer, &module_function },
+		{ &graph_tracer, &module_function },
+		{ &kprobe_event, &module_function },
+		{ &kretprobe_event, &module_function },
+		{ &post_handler, &module_function },
+		{ &body_kprobe, &body_function },
+		{ &redirection, &redirect_function },
+		{ &livepatch, &lp_module_function },
+	};
+	unsigned int i, n = sizeof(each) / sizeof(each[0]);
+
+	if (access("/sys/kernel/livepatch", F_OK))
+		n--;
+	for (i = 0; i < 2 * n; i++) {
+		ktest_diag("number %u, %s", i / 2,
+			   i & 1 ? "session goes first" : "other goes first");
+		check_on_leaf(each[i / 2].other, each[i / 2].target, !(i & 1));
+	}
+}
+
+/*
  * perf
  */
 

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Programs that call nothing have stubs of their own, which make no run context
- * known. The site keeps its stub as long as anybody is on it, whoever comes later.
+ * known; on one function only, one that calls this program, as long as there are such.
+ * The site keeps its stub as long as anybody is on it, whoever comes later.
  */
 #include <bpf/bpf.h>
 
 #include "session.h"
 
-#define TARGET "fsession_test_arg1"
-#define CALLS  10
+#define TARGET	"fsession_test_arg1"
+#define WAIT_FN "fsession_test_wait"
+#define CALLS	10
 
 static void check_words(unsigned int nr)
 {
@@ -81,6 +83,82 @@ CASE(leaf_after_leaf, "another one comes later, and stays alone")
 	drain();
 	tm_calls(TARGET, CALLS);
 	leaf_end(&second, 2 * CALLS);
+}
+
+CASE(leaf_again, "one comes after another one, on another function")
+{
+	struct leaf_session l = leaf_start("runs", TARGET);
+
+	tm_calls(TARGET, CALLS);
+	leaf_end(&l, CALLS);
+	drain();
+	l = leaf_start("words_1", "fsession_test_int");
+	tm_calls("fsession_test_int", CALLS);
+	leaf_end(&l, CALLS);
+	drain();
+}
+
+CASE(leaf_while_inside, "another one comes while a task is still inside")
+{
+	struct leaf_session first = leaf_start("runs", WAIT_FN), second;
+	int sleeper = tm_sleeper();
+
+	SYS(close(first.fd));
+	WAIT_FOR(!ftrace_enabled_on(WAIT_FN));
+	second = leaf_start("runs", TARGET);
+	tm_calls(TARGET, CALLS);
+	CHECK_EQ(query().draining, 1);
+	tm_wake();
+	ktest_join(sleeper);
+	CHECK_EQ(first.leaf->runs, 1);
+	bpf_object__close(first.obj);
+	leaf_end(&second, CALLS);
+	drain();
+}
+
+CASE(leaf_run_count, "bpf_stats: every call is two runs")
+{
+	struct leaf_session l = leaf_start("runs", TARGET);
+	int fd = prog_fd(l.obj, "runs"), stats;
+
+	tm_calls(TARGET, CALLS);
+	CHECK_EQ(prog_info(fd).run_cnt, 0);
+	stats = SYS(bpf_enable_stats(BPF_STATS_RUN_TIME));
+	tm_calls(TARGET, CALLS);
+	CHECK_EQ(prog_info(fd).run_cnt, 2 * CALLS);
+	close(stats);
+	tm_calls(TARGET, CALLS);
+	CHECK_EQ(prog_info(fd).run_cnt, 2 * CALLS);
+	leaf_end(&l, 3 * CALLS);
+	drain();
+}
+
+CASE(leaf_on_each, "on more functions, one each, than there are stubs of one")
+{
+	/* With one argument, as the two that nobody calls. */
+	static const char *const function[] = {
+		"fsession_test_arg1",	 "fsession_test_int",
+		"fsession_test_u8",	 "fsession_test_s16",
+		"fsession_test_bool",	 "fsession_test_sleep",
+		"fsession_test_patched",
+	};
+	enum {
+		N = sizeof(function) / sizeof(function[0])
+	};
+	struct leaf_session wait = leaf_start("runs", WAIT_FN),
+			    oops = leaf_start("runs", "fsession_test_oops"),
+			    l[N];
+	unsigned int i;
+
+	for (i = 0; i < N; i++)
+		l[i] = leaf_start("runs", function[i]);
+	for (i = 0; i < N; i++)
+		tm_calls(function[i], CALLS + i);
+	for (i = 0; i < N; i++)
+		leaf_end(&l[i], CALLS + i);
+	leaf_end(&wait, 0);
+	leaf_end(&oops, 0);
+	drain();
 }
 
 CASE(leaf_on_many, "on many functions, one of which another one stays on")

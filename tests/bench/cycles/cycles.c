@@ -52,8 +52,10 @@ static const struct shape shapes[] = {
 	{ "untraced", chains_untraced },
 	{ "stub", chains_stub },
 	{ "the stub's calls and returns alone", chains_bare },
-	{ "stub, with IBT", chains_stub_ibt },
-	{ "the stub's calls and returns alone, with IBT", chains_bare_ibt },
+	{ "stub, of a program on several functions", chains_stub_any },
+	{ "its calls and returns alone", chains_bare_any },
+	{ "the same, with IBT", chains_stub_ibt },
+	{ "its calls and returns alone, with IBT", chains_bare_ibt },
 	{ "stub, of a program that calls", chains_stub_ctx },
 	{ "stub, two sessions, by C", chains_stub_c },
 	{ "kernel's trampoline, called", chains_called },
@@ -210,7 +212,7 @@ static void processor(char *name, size_t size)
  */
 
 /* Those of the shapes that are called by several. */
-static const unsigned int threaded[] = { 1, 7, 8 };
+static const unsigned int threaded[] = { 1, 9, 10 };
 
 #define THREADED (sizeof(threaded) / sizeof(threaded[0]))
 

@@ -29,7 +29,7 @@ struct task {
 };
 
 /* Lists that count calls; the first is that of the shape that threads call. */
-#define FLIGHTS 4
+#define FLIGHTS 5
 
 /* What gs points to. A per-CPU pointer is an offset in it. */
 struct cpu {
@@ -81,6 +81,11 @@ struct fsession_site {
 	u16 meta;
 };
 
+struct fsession_bound {
+	const struct fsession_list *list;
+	unsigned long func;
+};
+
 #define SLOTS 64
 
 struct fsession_table {
@@ -113,6 +118,10 @@ SAME(FSESSION_LIST_FUNC, fsession_list, func);
 SAME(FSESSION_LIST_COOKIE, fsession_list, attach_cookie);
 SAME(FSESSION_FLIGHT_IN, fsession_flight, in);
 SAME(FSESSION_FLIGHT_OUT, fsession_flight, out);
+SAME(FSESSION_BOUND_LIST, fsession_bound, list);
+SAME(FSESSION_BOUND_FUNC, fsession_bound, func);
+static_assert(FSESSION_BOUND_SIZE == sizeof(struct fsession_bound),
+	      "FSESSION_BOUND_SIZE");
 
 /* As bytes at gs, which no pointer of C points to. */
 #define PER_CPU(type, offset) (*(volatile type __seg_gs *)(offset))
@@ -131,7 +140,8 @@ static struct processor {
 /* shapes.S and the stub */
 void program(void);
 void leaf_stub(void);
-void body_stub(void);
+void leaf_stub_any(void);
+void body_stub_any(void);
 void leaf_stub_ibt(void);
 void body_stub_ibt(void);
 void leaf_stub_ctx(void);
@@ -186,6 +196,11 @@ static struct fsession_list solo_ibt = {
 	.flight = offsetof(struct cpu, flight[2]),
 	.func = program,
 };
+static struct fsession_list solo_any = {
+	.active = offsetof(struct cpu, prog_active[0]),
+	.flight = offsetof(struct cpu, flight[4]),
+	.func = program,
+};
 static struct fsession_list solo_ctx = {
 	.active = offsetof(struct cpu, prog_active[0]),
 	.flight = offsetof(struct cpu, flight[3]),
@@ -200,11 +215,17 @@ static struct fsession_list two = {
 	.session = { &sessions[0], &sessions[1] },
 };
 static struct fsession_site sites[] = {
-	{ .list = &solo, .meta = 1 },
 	{ .list = &two, .meta = 1 },
+	{ .list = &solo_any, .meta = 1 },
 	{ .list = &solo_ibt, .meta = 1 },
 	{ .list = &solo_ctx, .meta = 1 },
 };
+
+/* For the first stub of functions with one argument. */
+struct fsession_bound
+	fsession_bound[FSESSION_ARG_REGS + 1][FSESSION_BOUND_STUBS] = {
+		[1] = { { .list = &solo, .func = (unsigned long)leaf_stub } },
+	};
 
 void fsession_resched(void)
 {
@@ -448,9 +469,10 @@ void model_init(void)
 	for (i = 0; i < SLOTS; i++)
 		table.slot[i] = &fsession_no_site;
 	solo.guard = KEY + (unsigned long)&solo;
-	publish(&sites[0], leaf_stub, body_stub);
-	publish(&sites[1], leaf_stub_c, body_stub_c);
 	solo_ibt.guard = KEY + (unsigned long)&solo_ibt;
+	publish(&sites[0], leaf_stub_c, body_stub_c);
+	solo_any.guard = KEY + (unsigned long)&solo_any;
+	publish(&sites[1], leaf_stub_any, body_stub_any);
 	publish(&sites[2], leaf_stub_ibt, body_stub_ibt);
 	solo_ctx.guard = KEY + (unsigned long)&solo_ctx;
 	publish(&sites[3], leaf_stub_ctx, body_stub_ctx);

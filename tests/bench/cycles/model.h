@@ -16,8 +16,10 @@ typedef long (*function_t)(long);
 /* Element n is a function that n + 1 functions are called for. */
 extern const function_t chains_untraced[DEPTHS];
 extern const function_t chains_stub[DEPTHS];
-extern const function_t chains_stub_ibt[DEPTHS];
 extern const function_t chains_bare[DEPTHS];
+extern const function_t chains_stub_any[DEPTHS];
+extern const function_t chains_bare_any[DEPTHS];
+extern const function_t chains_stub_ibt[DEPTHS];
 extern const function_t chains_bare_ibt[DEPTHS];
 extern const function_t chains_stub_ctx[DEPTHS];
 extern const function_t chains_stub_c[DEPTHS];

@@ -27,6 +27,10 @@
 #define FSESSION_LIST_COOKIE  32
 #define FSESSION_FLIGHT_IN    0
 #define FSESSION_FLIGHT_OUT   8
+#define FSESSION_BOUND_STUB   1
+#define FSESSION_BOUND_LIST   0
+#define FSESSION_BOUND_FUNC   8
+#define FSESSION_BOUND_SIZE   16
 
 /* As kernels with PREEMPT_DYNAMIC are, as Debian's. */
 #define CONFIG_PREEMPTION 1

@@ -6,6 +6,7 @@
  * argument, in its order of calls and returns; see model.c for what it calls.
  */
 #include <linux/linkage.h>
+#include "frame.h"
 #include "offsets.h"
 
 	.globl current_task, __preempt_count, context_tracking
@@ -35,6 +36,24 @@ program:
 	leave
 	ret
 
+/* Of a static call, a direct one is left. */
+.macro STATIC_CALL name, to
+	.globl	__SCT__\name, __SCK__\name
+	.set	__SCT__\name, \to
+	.set	__SCK__\name, 0
+.endm
+
+.macro BOUND_CALLS nr, i
+	STATIC_CALL fsession_bound_prog_\nr\()_\i, program
+	STATIC_CALL fsession_bound_body_\nr\()_\i, body_stub
+.endm
+
+.irp	nr, 0, 1, 2, 3, 4, 5, 6
+.irp	i, FSESSION_BOUND_NUMBERS
+	BOUND_CALLS \nr, \i
+.endr
+.endr
+
 .macro LEAF name, insn:vararg
 	.balign	16
 	.globl	leaf_\name, body_\name
@@ -47,9 +66,11 @@ body_\name:
 .endm
 
 	LEAF	untraced, nopl 0(%rax, %rax, 1)
-	LEAF	stub, call fsession_leaf_stub_1
-	LEAF	stub_ibt, call ibt_stub_1
+	LEAF	stub, call fsession_bound_stub_1_0
 	LEAF	bare, call bare_stub
+	LEAF	stub_any, call fsession_leaf_stub_1
+	LEAF	bare_any, call bare_stub_any
+	LEAF	stub_ibt, call ibt_stub_1
 	LEAF	bare_ibt, call bare_stub_ibt
 	LEAF	stub_ctx, call fsession_stub_1
 	LEAF	stub_c, call fsession_stub_1
@@ -90,23 +111,39 @@ chains_\name:
 
 	CHAINS	untraced
 	CHAINS	stub
-	CHAINS	stub_ibt
 	CHAINS	bare
+	CHAINS	stub_any
+	CHAINS	bare_any
+	CHAINS	stub_ibt
 	CHAINS	bare_ibt
 	CHAINS	stub_ctx
 	CHAINS	stub_c
 	CHAINS	called
 	CHAINS	jumped
 
-/* What the predictor sees of the stub: without IBT, and with it. */
+/*
+ * What the predictor sees of the stub: of a bound one; and of one for several functions
+ * without IBT, and with it.
+ */
 	.balign	16
 bare_stub:
-	leaq	.Lbalanced_bare(%rip), %r11
-	pushq	%r11
-	ret
-.Lbalanced_bare:
 	pushq	%rbp
 	movq	%rsp, %rbp
+	pushq	$.Lbalanced_bare
+	ret
+.Lbalanced_bare:
+	call	body_bare
+	leave
+	addq	$8, %rsp
+	ret
+
+	.balign	16
+bare_stub_any:
+	pushq	%rbp
+	movq	%rsp, %rbp
+	pushq	$.Lbalanced_any
+	ret
+.Lbalanced_any:
 	movq	8(%rbp), %r11
 	call	*%r11
 	leave
