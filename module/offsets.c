@@ -51,5 +51,6 @@ void fsession_offsets(void)
 	OFFSET(FSESSION_BOUND_LIST, fsession_bound, list);
 	OFFSET(FSESSION_BOUND_FUNC, fsession_bound, func);
 	DEFINE(FSESSION_BOUND_SIZE, sizeof(struct fsession_bound));
+	OFFSET(FSESSION_CALL_FUNC, static_call_key, func);
 #endif
 }

@@ -284,7 +284,6 @@ int fsession_selftest(void)
 		err = test_prog(false, true);
 	if (!err)
 		err = test_prog(true, true);
-	/* Last: it takes for granted where the site calls from. */
 	if (!err)
 		err = test_prog(true, false);
 	return err;

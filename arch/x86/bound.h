@@ -8,11 +8,13 @@
  * retpoline, and no way of its own where there is IBT: every return from what it calls
  * is the one that the predictor expects, and what the call at the site has left there
  * is spent on a return to nobody, as where stub.S enters f by a branch. f is always
- * entered where its own body begins: a site that somebody redirects calls a shared stub.
+ * entered where its own body begins: a site that somebody redirects calls a shared stub,
+ * and a call that somebody overrides comes with another body.
  *
  * The frame is that of the stub @out, in which this one lies. That sees to every call
  * that is out of the ordinary: from the start, when nothing has been done yet but to
- * save registers, or from where f has returned. One that runs another program is such.
+ * save registers, or from where f has returned. One that runs another program is such,
+ * and one with another body.
  */
 #ifndef FSESSION_X86_BOUND_H
 #define FSESSION_X86_BOUND_H
@@ -43,7 +45,10 @@ fsession_bound_stub_\nr\()_\i:
 	movq	%rsp, %rbp
 	SAVE_REGS \nr
 
-	/* As SOLO_ENTRY, but for the site. */
+	/*
+	 * As SOLO_ENTRY, but for the site. What is asked of active there is asked of the
+	 * body along with it.
+	 */
 	STACK_IS_LOW
 	jz	.Lunbalance_\out
 	testl	$FSESSION_RCU_WATCHING, PER_CPU_VAR(context_tracking + FSESSION_CT_STATE)
@@ -51,8 +56,10 @@ fsession_bound_stub_\nr\()_\i:
 	INC_PREEMPT
 	movq	BOUND_MEMBER(\nr, \i, FSESSION_BOUND_LIST), %r9
 	movq	FSESSION_LIST_ACTIVE(%r9), %rbx
-	cmpl	$0, %gs:(%rbx)
-	jne	.Lunbalance_preempt_\out
+	movl	AT(FSESSION_FRAME_BODY), %r10d
+	subl	__SCK__fsession_bound_body_\nr\()_\i + FSESSION_CALL_FUNC(%rip), %r10d
+	orl	%gs:(%rbx), %r10d
+	jnz	.Lunbalance_preempt_\out
 	JUMP_IF_STATS .Lunbalance_preempt_\out
 	incl	%gs:(%rbx)
 	SOLO_COUNT_IN \nr, 1

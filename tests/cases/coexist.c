@@ -347,23 +347,50 @@ static void post_saw(const struct target *t, bool attached)
 			 CALLS);
 }
 
-CASE(coexist_override, "who overrides a call has its result returned")
+/*
+ * Who overrides calls: a kprobe that has them return at once
+ */
+
+static int override_start(const char *function)
 {
-	struct recording r = recording_start("count", module_function.name);
-	struct fsession_tm_call call = tm_prepare(module_function.name, 1);
 	int fd = SYS(open("/dev/" MODULE, O_RDWR | O_CLOEXEC));
 
-	SYS(ioctl(fd, FSESSION_TM_OVERRIDE, module_function.name));
+	SYS(ioctl(fd, FSESSION_TM_OVERRIDE, function));
+	return fd;
+}
+
+static void check_overridden(const char *function)
+{
+	struct fsession_tm_call call = tm_prepare(function, 1);
+
 	/* The function sees no arguments, which the test module minds. */
 	CHECK_EQ(try_tm_call(&call), 0);
 	CHECK_EQ(call.ret[0], FSESSION_TM_OVERRIDDEN);
+}
+
+CASE(coexist_override, "who overrides a call has its result returned")
+{
+	struct recording r = recording_start("count", module_function.name);
+	int fd = override_start(module_function.name);
+
+	check_overridden(module_function.name);
 	check_recorded(r.rec, 0);
-	SYS(ioctl(fd, FSESSION_TM_OVERRIDE, NULL));
-	call = tm_prepare(module_function.name, 1);
-	tm_call(&call);
-	check_recorded(r.rec, 1);
 	close(fd);
+	tm_calls(module_function.name, 1);
+	check_recorded(r.rec, 1);
 	recording_end(&r);
+}
+
+CASE(coexist_override_leaf, "... where the program calls nothing")
+{
+	struct leaf_session l = leaf_start("runs", module_function.name);
+	int fd = override_start(module_function.name);
+
+	check_overridden(module_function.name);
+	CHECK_EQ(l.leaf->runs, 0);
+	close(fd);
+	tm_calls(module_function.name, 1);
+	leaf_end(&l, 1);
 }
 
 static const struct other post_handler = { post_on, post_off, post_before,

@@ -31,6 +31,7 @@
 #define FSESSION_BOUND_LIST   0
 #define FSESSION_BOUND_FUNC   8
 #define FSESSION_BOUND_SIZE   16
+#define FSESSION_CALL_FUNC    0
 
 /* As kernels with PREEMPT_DYNAMIC are, as Debian's. */
 #define CONFIG_PREEMPTION 1

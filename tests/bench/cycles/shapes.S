@@ -36,11 +36,15 @@ program:
 	leave
 	ret
 
-/* Of a static call, a direct one is left. */
+/* Of a static call, a direct one is left, and its key, which says where it goes. */
 .macro STATIC_CALL name, to
 	.globl	__SCT__\name, __SCK__\name
 	.set	__SCT__\name, \to
-	.set	__SCK__\name, 0
+	.pushsection .data
+	.balign	8
+__SCK__\name:
+	.quad	\to, 0
+	.popsection
 .endm
 
 .macro BOUND_CALLS nr, i
