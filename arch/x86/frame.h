@@ -15,7 +15,7 @@
  *	guard	[ see fsession_guard()                 ]
  *	list	[ the programs of this call            ]
  *	run	[ struct bpf_tramp_run_ctx, 2 words    ]  <- current->bpf_ctx
- *	ret	[ rax, rdx as f returned them          ]
+ *	ret	[ rax, rdx as f returned them          ]  before, rax where rdx is to be
  *
  * When the stub runs the program itself, the frame ends here, and while f runs with
  * run, where rsp is. The upper word of run, for which nobody asks, is the cookie. At
@@ -23,7 +23,8 @@
  * word. While the program runs, where the number of words is not known, the
  * current->bpf_ctx of f's caller has the upper word of ret and what lay in the
  * result's word the lower one at the entry, and bpf_ctx the lower one at the exit. For
- * a leaf there is no bpf_ctx to be kept, and what lay there has the upper one. While f
+ * a leaf there is no bpf_ctx to be kept, and what lay there has the upper one. In the
+ * shared stub rax as it was has the upper one, and the others are one lower. While f
  * runs, rbx is the count that the entry went by, and r12 what the stub keeps for the
  * exit: the number of the result's word, bpf_ctx, or for a leaf the list's counters.
  *
@@ -51,6 +52,7 @@
 #define FSESSION_BOUND_NUMBERS		0, 1, 2, 3, 4, 5, 6, 7
 
 #define FSESSION_FRAME_RET	48
+#define FSESSION_FRAME_RAX	56
 #define FSESSION_FRAME_RUN	64
 #define FSESSION_FRAME_LIST	80
 #define FSESSION_FRAME_GUARD	88
@@ -100,6 +102,7 @@ struct fsession_frame {
 };
 
 static_assert(offsetof(struct fsession_frame, ret) == FSESSION_FRAME_RET);
+static_assert(offsetof(struct fsession_frame, ret[1]) == FSESSION_FRAME_RAX);
 static_assert(offsetof(struct fsession_frame, run) == FSESSION_FRAME_RUN);
 static_assert(offsetof(struct fsession_frame, list) == FSESSION_FRAME_LIST);
 static_assert(offsetof(struct fsession_frame, guard) == FSESSION_FRAME_GUARD);

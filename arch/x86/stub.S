@@ -223,7 +223,7 @@
 .if !\leaf
 	movq	CURRENT, %rcx
 .ifc \nr, any
-	movq	%rsp, %rdx
+	leaq	AT(FSESSION_FRAME_RUN), %rdx
 	pushq	FSESSION_TASK_BPF_CTX(%rcx)
 	movq	%rdx, FSESSION_TASK_BPF_CTX(%rcx)
 .else
@@ -314,7 +314,8 @@
 /*
  * The entry half, of what fsession_enter() does, for a solo list. rsp is at the
  * words, and rbx and r12 are in the frame. Leaves for slow with nothing done but for
- * rbx; comes out below with rsp at the run context.
+ * rbx; comes out below with rsp at the run context, or in the shared stub at what rax
+ * was.
  *
  * One question is asked for many: the count at list->active is not zero when the
  * program runs on this CPU already, and it is never zero where that is not the
@@ -359,6 +360,9 @@
 	SOLO_FRAME %r12, FSESSION_SITE_FUNC(%r8)
 .else
 	SOLO_FRAME $(\nr + FSESSION_SOLO_META), FSESSION_SITE_FUNC(%r8)
+.endif
+.ifc \name, fsession_shared_stub
+	pushq	%rax			/* may be the result: see below */
 .endif
 	SOLO_SET_BPF_CTX_AT_ENTRY \nr, \leaf
 .ifc \nr, any
@@ -542,7 +546,8 @@
  *	rbx rbp r12-r15	the caller's; kept
  *	rax		dead at the entry of a function that is not variadic; but
  *			the result, where somebody has overridden the call, whose
- *			body is a return then: kept where no session is found
+ *			body is a return then: kept in the shared stub, and where no
+ *			session is found, as none is by such a body in the others
  *	r10 r11		dead; in the shared stub r10 is its number
  * Leaves f's return value, rax and rdx, as f left it. Nobody comes here by an
  * indirect branch, so there is no ENDBR: ftrace's trampoline returns here.
@@ -575,6 +580,9 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 #ifdef FSESSION_SOLO_STUB
 	SOLO_ENTRY \name, \nr, \leaf
 .Lenter_body_\name:
+.ifc \name, fsession_shared_stub
+	popq	%rax
+.endif
 	CALL_BODY \name, \nr, solo
 	SOLO_EXIT \name, \nr, \leaf, \name
 	RETURN
@@ -589,7 +597,7 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 .Lbalance_done_\name:
 	ANNOTATE_NOENDBR
 #endif
-	movq	%rax, AT(FSESSION_FRAME_RET)
+	movq	%rax, AT(FSESSION_FRAME_RAX)
 	movq	%rsp, %rdi
 	xorl	%edx, %edx
 .Lenter_\name:
@@ -603,6 +611,9 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	testq	%rax, %rax
 	jnz	.Lextra_or_pass_\name
 
+.ifc \name, fsession_shared_stub
+	movq	AT(FSESSION_FRAME_RAX), %rax
+.endif
 	CALL_BODY \name, \nr, c
 	movq	%rax, AT(FSESSION_FRAME_RET)
 	movq	%rdx, AT(FSESSION_FRAME_RET + 8)
@@ -624,7 +635,7 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 
 .Lpass_\name:
 	/* Negative: no session here. Go on into f as if never called. */
-	movq	AT(FSESSION_FRAME_RET), %rax
+	movq	AT(FSESSION_FRAME_RAX), %rax
 	RESTORE_ARGS \nr
 	RESTORE_WORD %r9, 5, \nr
 	movq	AT(FSESSION_FRAME_R12), %r12

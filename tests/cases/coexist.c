@@ -351,11 +351,12 @@ static void post_saw(const struct target *t, bool attached)
  * Who overrides calls: a kprobe that has them return at once
  */
 
-static int override_start(const char *function)
+/* @how is FSESSION_TM_OVERRIDE or FSESSION_TM_FAIL. */
+static int override_start(unsigned int how, const char *function)
 {
 	int fd = SYS(open("/dev/" MODULE, O_RDWR | O_CLOEXEC));
 
-	SYS(ioctl(fd, FSESSION_TM_OVERRIDE, function));
+	SYS(ioctl(fd, how, function));
 	return fd;
 }
 
@@ -371,7 +372,7 @@ static void check_overridden(const char *function)
 CASE(coexist_override, "who overrides a call has its result returned")
 {
 	struct recording r = recording_start("count", module_function.name);
-	int fd = override_start(module_function.name);
+	int fd = override_start(FSESSION_TM_OVERRIDE, module_function.name);
 
 	check_overridden(module_function.name);
 	check_recorded(r.rec, 0);
@@ -384,13 +385,50 @@ CASE(coexist_override, "who overrides a call has its result returned")
 CASE(coexist_override_leaf, "... where the program calls nothing")
 {
 	struct leaf_session l = leaf_start("runs", module_function.name);
-	int fd = override_start(module_function.name);
+	int fd = override_start(FSESSION_TM_OVERRIDE, module_function.name);
 
 	check_overridden(module_function.name);
 	CHECK_EQ(l.leaf->runs, 0);
 	close(fd);
 	tm_calls(module_function.name, 1);
 	leaf_end(&l, 1);
+}
+
+/* With a post handler the function is the kprobe's, and the call a session's, too. */
+#ifdef __x86_64__
+#define FAILED_CALLS 1
+#else
+/* There a kprobe comes before ftrace's site. */
+#define FAILED_CALLS 0
+#endif
+
+static void check_failed(struct recording *r, uint64_t before)
+{
+	check_overridden(module_function.name);
+	check_recorded(r->rec, before + FAILED_CALLS);
+	if (FAILED_CALLS)
+		CHECK_EQ(r->rec->at[1].ret, FSESSION_TM_OVERRIDDEN);
+}
+
+CASE(coexist_fail_function,
+     "who overrides calls of a function of its own has its result returned")
+{
+	struct recording a = recording_start("record", module_function.name), b;
+	int fd = override_start(FSESSION_TM_FAIL, module_function.name);
+	uint64_t calls = FAILED_CALLS;
+
+	check_failed(&a, 0);
+	/* For two programs C is called. */
+	b = recording_start("record", module_function.name);
+	check_failed(&a, calls);
+	check_recorded(b.rec, FAILED_CALLS);
+	calls += FAILED_CALLS;
+	close(fd);
+	tm_calls(module_function.name, 1);
+	check_recorded(a.rec, calls + 1);
+	check_recorded(b.rec, FAILED_CALLS + 1);
+	recording_end(&b);
+	recording_end(&a);
 }
 
 static const struct other post_handler = { post_on, post_off, post_before,

@@ -1153,19 +1153,18 @@ static int probe_override(struct kprobe *kp, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(probe_override);
 
-static int probe_add(struct probe *probe, const char *name, bool override)
+/* FSESSION_TM_PROBE, FSESSION_TM_OVERRIDE or FSESSION_TM_FAIL. */
+static int probe_add(struct probe *probe, const char *name, unsigned int how)
 {
 	int err;
 
 	memset(&probe->kprobe, 0, sizeof(probe->kprobe));
 	strscpy(probe->name, name, sizeof(probe->name));
 	probe->kprobe.symbol_name = probe->name;
-	if (override) {
-		probe->kprobe.pre_handler = probe_override;
-	} else {
-		probe->kprobe.pre_handler = probe_pre;
+	probe->kprobe.pre_handler = how == FSESSION_TM_PROBE ? probe_pre :
+							       probe_override;
+	if (how != FSESSION_TM_OVERRIDE)
 		probe->kprobe.post_handler = probe_post;
-	}
 	atomic_set(&probe->pre, 0);
 	atomic_set(&probe->post, 0);
 	err = register_kprobe(&probe->kprobe);
@@ -1294,10 +1293,10 @@ static long testmod_intrude(struct file_data *data, unsigned int cmd,
 	switch (cmd) {
 	case FSESSION_TM_PROBE:
 	case FSESSION_TM_OVERRIDE:
+	case FSESSION_TM_FAIL:
 		probe_remove(&data->probe);
 		if (arg)
-			ret = probe_add(&data->probe, name,
-					cmd == FSESSION_TM_OVERRIDE);
+			ret = probe_add(&data->probe, name, cmd);
 		break;
 	case FSESSION_TM_PROBED:
 		ret = probe_hits(&data->probe);
@@ -1350,6 +1349,7 @@ static long testmod_ioctl(struct file *file, unsigned int cmd,
 		return atomic_read(&waiting);
 	case FSESSION_TM_PROBE:
 	case FSESSION_TM_OVERRIDE:
+	case FSESSION_TM_FAIL:
 	case FSESSION_TM_REDIRECT:
 		return testmod_intrude(file->private_data, cmd,
 				       (const char __user *)arg);

@@ -86,6 +86,8 @@ struct fsession_tm_call {
  */
 #define FSESSION_TM_OVERRIDE	_IO('F', 0x97)
 #define FSESSION_TM_OVERRIDDEN	0x0e55
+/* The same with a post handler, which is how fail_function does it. */
+#define FSESSION_TM_FAIL	_IO('F', 0x98)
 /*
  * Have ftrace continue in another function when that of this name is called (a
  * user pointer; NULL for none), until told otherwise or the file is closed. For
