@@ -108,7 +108,8 @@ int fsession__device_open(const char *verb, const char *object)
 		fsession__explain_eperm(verb, object, err);
 		break;
 	default:
-		pr_fail(verb, object, err, "cannot open " FSESSION_DEV);
+		if (!fsession__explain_passing(verb, object, err))
+			pr_fail(verb, object, err, "cannot open " FSESSION_DEV);
 		break;
 	}
 	return err;

@@ -102,6 +102,7 @@ const char *fsession__section_target(const struct bpf_program *prog);
 bool fsession__opts_valid(const char *type, const void *opts, size_t known,
 			  uint32_t backend, uint32_t flags,
 			  uint32_t known_flags);
+bool fsession__explain_passing(const char *verb, const char *object, int err);
 int fsession__explain_attach(const char *verb, const char *object, int err,
 			     unsigned int reason, const char *function);
 const char *fsession__prog_object(const struct bpf_program *prog);

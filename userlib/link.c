@@ -69,6 +69,34 @@ static bool opts_valid(const struct fsession_attach_opts *opts)
 				    opt(opts, backend), opt(opts, flags), 0);
 }
 
+/* Words for a failure that may well be none the next time; else false. */
+bool fsession__explain_passing(const char *verb, const char *object, int err)
+{
+	switch (-err) {
+	case EMFILE:
+		pr_fail(verb, object, err,
+			"this process has no file descriptor left");
+		pr_hint("raise the limit: 'ulimit -n 65536'");
+		return true;
+	case ENFILE:
+		pr_fail(verb, object, err,
+			"the system has no file descriptor left");
+		return true;
+	case ENOMEM:
+		pr_fail(verb, object, err, "there is no memory for it");
+		return true;
+	case EINTR:
+		pr_fail(verb, object, err,
+			"a signal came; nothing is attached");
+		return true;
+	case EAGAIN:
+		pr_fail(verb, object, err, "the kernel cannot do it now");
+		return true;
+	default:
+		return false;
+	}
+}
+
 /*
  * Words for an attach that the module refused. @object is what they speak of,
  * @function the target where that is one, and known. Returns the error.
@@ -83,11 +111,10 @@ int fsession__explain_attach(const char *verb, const char *object, int err,
 		return err;
 	}
 
+	if (fsession__explain_passing(verb, object, err))
+		return err;
+
 	switch (-err) {
-	case EINTR:
-		pr_fail(verb, object, err,
-			"a signal came; nothing is attached");
-		break;
 	case EPERM:
 		fsession__explain_eperm(verb, object, err);
 		break;
@@ -100,11 +127,6 @@ int fsession__explain_attach(const char *verb, const char *object, int err,
 		pr_fail(verb, object, err,
 			"the module does not take this library's request");
 		pr_hint("look with 'fsession status'; install module and library of one release");
-		break;
-	case EMFILE:
-		pr_fail(verb, object, err,
-			"this process has no file descriptor left");
-		pr_hint("raise the limit: 'ulimit -n 65536'");
 		break;
 	case EBADF:
 		pr_fail(verb, object, err,

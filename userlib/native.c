@@ -267,27 +267,8 @@ static bool explain_passing(const char *object, int err)
 		pr_fail("attach", object, err, "not permitted to this user");
 		pr_hint("it takes CAP_BPF and CAP_PERFMON: run it as root, 'sudo ...'");
 		return true;
-	case EMFILE:
-		pr_fail("attach", object, err,
-			"this process has no file descriptor left");
-		pr_hint("raise the limit: 'ulimit -n 65536'");
-		return true;
-	case ENFILE:
-		pr_fail("attach", object, err,
-			"the system has no file descriptor left");
-		return true;
-	case ENOMEM:
-		pr_fail("attach", object, err, "there is no memory for it");
-		return true;
-	case EINTR:
-		pr_fail("attach", object, err,
-			"a signal came; nothing is attached");
-		return true;
-	case EAGAIN:
-		pr_fail("attach", object, err, "the kernel cannot do it now");
-		return true;
 	default:
-		return false;
+		return fsession__explain_passing("attach", object, err);
 	}
 }
 

@@ -125,6 +125,41 @@ CASE(library_no_descriptor, "an error that passes is not kept for an answer")
 	CHECK_EQ(backend, has_native() ? FSESSION_BACKEND_NATIVE : -EOPNOTSUPP);
 }
 
+CASE(library_attach_no_descriptor,
+     "attach without a file descriptor left says so, and what to do")
+{
+	struct bpf_object *obj = open_object("recorder");
+	struct bpf_program *prog = want(obj, "empty", TARGET);
+	struct rlimit limit, few;
+	struct fsession_link *link;
+	int lowest, err;
+	unsigned int spare;
+
+	libfsession_set_backend(FSESSION_BACKEND_MODULE);
+	load(obj);
+	SYS(getrlimit(RLIMIT_NOFILE, &limit));
+	lowest = SYS(dup(0));
+	SYS(close(lowest));
+	/* The device takes one, the session another. */
+	for (spare = 0; spare < 2; spare++) {
+		few = limit;
+		few.rlim_cur = lowest + spare;
+		forget_said();
+		SYS(setrlimit(RLIMIT_NOFILE, &few));
+		link = fsession_program__attach(prog, NULL);
+		err = errno;
+		SYS(setrlimit(RLIMIT_NOFILE, &limit));
+		CHECK(!link);
+		CHECK_EQ(err, EMFILE);
+		CHECK_SAID("no file descriptor left");
+		CHECK_SAID("ulimit -n");
+	}
+	link = fsession_program__attach(prog, NULL);
+	CHECK(link);
+	fsession_link__destroy(link);
+	bpf_object__close(obj);
+}
+
 /* A struct as it may be one day, and as it was in the first version. */
 struct info_of_tomorrow {
 	struct fsession_info info;
