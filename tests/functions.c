@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +23,7 @@ struct symbol {
 struct symbols {
 	char *text;
 	struct symbol *at;
-	unsigned int count;
+	unsigned int count, room;
 };
 
 char *read_text(const char *file)
@@ -58,54 +57,81 @@ char *read_text(const char *file)
 	return text;
 }
 
+bool ksym_next(char **rest, struct ksym *sym)
+{
+	char *line = strsep(rest, "\n"), *end;
+
+	if (!line || !*line)
+		return false;
+	/* "address type name" or "address type name\t[module]" */
+	*sym = (struct ksym){ .addr = strtoull(line, &end, 16) };
+	sym->type = end[1];
+	sym->name = end + 3;
+	end += strcspn(end, "\t");
+	if (*end) {
+		*end = '\0';
+		sym->module = end + 2;
+		end[strcspn(end + 2, "]") + 2] = '\0';
+	}
+	return true;
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(((const struct symbol *)a)->name,
 		      ((const struct symbol *)b)->name);
 }
 
-/*
- * The kernel's own functions of @file, a line "address type name" each, or with
- * the name first.
- */
-static int read_symbols(const char *file, bool kallsyms, struct symbols *s)
+static int symbols_add(struct symbols *s, const char *name, uint64_t addr)
 {
-	unsigned int room = 1 << 17;
-	char *rest, *line;
+	if (s->count == s->room) {
+		unsigned int room = s->room ? 2 * s->room : 1 << 17;
+		struct symbol *more = realloc(s->at, room * sizeof(*s->at));
 
-	s->count = 0;
-	s->text = read_text(file);
-	s->at = malloc(room * sizeof(*s->at));
-	if (!s->text || !s->at)
+		if (!more)
+			return -ENOMEM;
+		s->at = more;
+		s->room = room;
+	}
+	s->at[s->count++] = (struct symbol){ .name = name, .addr = addr };
+	return 0;
+}
+
+/* The kernel's own functions. */
+static int read_symbols(struct symbols *s)
+{
+	struct ksym sym;
+	char *rest;
+	int err = 0;
+
+	s->text = read_text("/proc/kallsyms");
+	if (!s->text)
 		return -errno;
 	rest = s->text;
-	while ((line = strsep(&rest, "\n")) && *line) {
-		struct symbol symbol = {};
-		char *end = line;
-
-		if (strchr(line, '['))
-			continue;
-		if (kallsyms) {
-			symbol.addr = strtoull(line, &end, 16);
-			if (end[0] != ' ' || !strchr("tTwW", end[1]))
-				continue;
-			end += 3;
-		}
-		symbol.name = end;
-		end[strcspn(end, " \t")] = '\0';
-		if (s->count == room) {
-			struct symbol *more;
-
-			room *= 2;
-			more = realloc(s->at, room * sizeof(*s->at));
-			if (!more)
-				return -ENOMEM;
-			s->at = more;
-		}
-		s->at[s->count++] = symbol;
+	while (!err && ksym_next(&rest, &sym)) {
+		if (!sym.module && strchr("tTwW", sym.type))
+			err = symbols_add(s, sym.name, sym.addr);
 	}
 	qsort(s->at, s->count, sizeof(*s->at), compare_names);
-	return 0;
+	return err;
+}
+
+/* Those of them that ftrace can trace. */
+static int read_sites(struct symbols *s)
+{
+	char *rest, *line;
+	int err = 0;
+
+	s->text = read_text(TRACING "available_filter_functions");
+	if (!s->text)
+		return -errno;
+	rest = s->text;
+	while (!err && (line = strsep(&rest, "\n")) && *line) {
+		if (!strchr(line, '['))
+			err = symbols_add(s, line, 0);
+	}
+	qsort(s->at, s->count, sizeof(*s->at), compare_names);
+	return err;
 }
 
 static void free_symbols(struct symbols *s)
@@ -213,10 +239,9 @@ int functions_list(struct btf *btf, struct fsession_target_desc **out)
 	*out = calloc(btf__type_cnt(btf), sizeof(**out));
 	ret = *out ? 0 : -ENOMEM;
 	if (!ret)
-		ret = read_symbols("/proc/kallsyms", true, &symbols);
+		ret = read_symbols(&symbols);
 	if (!ret)
-		ret = read_symbols(TRACING "available_filter_functions", false,
-				   &sites);
+		ret = read_sites(&sites);
 	if (!ret)
 		ret = list_all(btf, &symbols, &sites, *out);
 	free_symbols(&symbols);

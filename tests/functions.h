@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <bpf/btf.h>
 #include <linux/fsession.h>
@@ -46,5 +47,16 @@ bool functions_enabled(void);
  * free() it. NULL and errno if that fails.
  */
 char *read_text(const char *file);
+
+/* A line of /proc/kallsyms. */
+struct ksym {
+	uint64_t addr;
+	char type;
+	const char *name;
+	const char *module; /* NULL for the kernel's own */
+};
+
+/* Takes the next line off such a text, in which @sym points then; false at its end. */
+bool ksym_next(char **rest, struct ksym *sym);
 
 #endif /* FUNCTIONS_H */

@@ -615,21 +615,19 @@ static bool file_has_word(const char *file, const char *word)
 void symbols_at(const __u64 *addrs, unsigned int count,
 		char (*names)[SYMBOL_NAME])
 {
-	unsigned long long *best = calloc(count, sizeof(*best)), at;
-	char *text = file_text("/proc/kallsyms"), *line, *rest = text, *end;
+	uint64_t *best = calloc(count, sizeof(*best));
+	char *text = file_text("/proc/kallsyms"), *rest = text;
+	struct ksym sym;
 	unsigned int i;
 
 	REQUIRE(best);
-	while ((line = strsep(&rest, "\n")) && *line) {
-		at = strtoull(line, &end, 16);
+	while (ksym_next(&rest, &sym)) {
 		for (i = 0; i < count; i++) {
 			/* Of two at the same place the first one will do. */
-			if (at > addrs[i] || at <= best[i])
+			if (sym.addr > addrs[i] || sym.addr <= best[i])
 				continue;
-			best[i] = at;
-			/* "address type name [module]" */
-			snprintf(names[i], sizeof(names[i]), "%.*s",
-				 (int)strcspn(end + 3, "\t "), end + 3);
+			best[i] = sym.addr;
+			snprintf(names[i], sizeof(names[i]), "%s", sym.name);
 		}
 	}
 	free(text);

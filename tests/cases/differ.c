@@ -4,6 +4,7 @@
  * fsession: what the programs see is one text, differ.expected, but for what is
  * marked there. Programs for the kernel's own run on the module, too.
  */
+#include "functions.h"
 #include "libfsession.h"
 #include "progs/differ.h"
 #include "session.h"
@@ -33,28 +34,29 @@ static bool is_of_testmod(const char *name)
 	return !strncmp(name, TM(""), strlen(TM("")));
 }
 
+/* May the logs speak of it? */
+static bool is_called(const struct ksym *s)
+{
+	if (s->module)
+		return !strcmp(s->module, MODULE) && is_of_testmod(s->name);
+	return !strcmp(s->name, TEST_RUN) || !strcmp(s->name, DELETE);
+}
+
 static void read_functions(struct differ *d)
 {
-	FILE *f = fopen("/proc/kallsyms", "r");
-	char line[512], name[SYMBOL_NAME], module[SYMBOL_NAME];
-	unsigned long long addr;
+	char *text = read_text("/proc/kallsyms"), *rest = text;
+	struct ksym s;
 
-	REQUIRE(f);
-	while (fgets(line, sizeof(line), f)) {
-		int n;
-
-		/* There are 200,000 lines, and scanf() takes its time. */
-		if (!strstr(line, "test") && !strstr(line, DELETE))
-			continue;
-		n = sscanf(line, "%llx %*c %63s [%63[^]]", &addr, name, module);
-		if (n == 3 ? strcmp(module, MODULE) || !is_of_testmod(name)
-			   : strcmp(name, TEST_RUN) && strcmp(name, DELETE))
+	REQUIRE(text);
+	while (ksym_next(&rest, &s)) {
+		if (!is_called(&s))
 			continue;
 		REQUIRE(d->functions < MAX_FUNCTIONS);
-		d->function[d->functions].addr = addr;
-		strcpy(d->function[d->functions++].name, name);
+		d->function[d->functions].addr = s.addr;
+		snprintf(d->function[d->functions++].name, SYMBOL_NAME, "%s",
+			 s.name);
 	}
-	fclose(f);
+	free(text);
 }
 
 static const char *function_at(const struct differ *d, __u64 addr)

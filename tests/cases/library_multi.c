@@ -9,6 +9,7 @@
 
 #include <bpf/btf.h>
 
+#include "functions.h"
 #include "libfsession.h"
 #include "progs/glob.h"
 #include "progs/multi.h"
@@ -785,20 +786,15 @@ static const char *shared_name(void)
 					     "s_start", "s_next", "s_stop",
 					     "s_show",	"c_show", "m_show" };
 	unsigned int count[ARRAY_SIZE(names)] = {}, i;
-	char line[512], name[256], type, module[64];
-	FILE *f = fopen("/proc/kallsyms", "r");
+	char *text = read_text("/proc/kallsyms"), *rest = text;
+	struct ksym s;
 
-	REQUIRE(f);
-	while (fgets(line, sizeof(line), f)) {
-		if (!strstr(line, "_st") && !strstr(line, "_next") &&
-		    !strstr(line, "_show"))
-			continue;
-		if (sscanf(line, "%*x %c %255s %63s", &type, name, module) != 2)
-			continue;
-		for (i = 0; i < ARRAY_SIZE(names); i++)
-			count[i] += !strcmp(name, names[i]);
+	REQUIRE(text);
+	while (ksym_next(&rest, &s)) {
+		for (i = 0; !s.module && i < ARRAY_SIZE(names); i++)
+			count[i] += !strcmp(s.name, names[i]);
 	}
-	fclose(f);
+	free(text);
 	for (i = 0; i < ARRAY_SIZE(names); i++)
 		if (count[i] > 1 && btf_has(names[i]))
 			return names[i];
