@@ -51,28 +51,17 @@ fsession_bound_stub_\nr\()_\i:
 	 */
 	STACK_IS_LOW
 	jz	.Lunbalance_\out
-	testl	$FSESSION_RCU_WATCHING, PER_CPU_VAR(context_tracking + FSESSION_CT_STATE)
-	jz	.Lunbalance_\out
-	INC_PREEMPT
+	SOLO_BEGIN .Lunbalance_\out
 	movq	BOUND_MEMBER(\nr, \i, FSESSION_BOUND_LIST), %r9
 	movq	FSESSION_LIST_ACTIVE(%r9), %rbx
 	movl	AT(FSESSION_FRAME_BODY), %r10d
 	subl	__SCK__fsession_bound_body_\nr\()_\i + FSESSION_CALL_FUNC(%rip), %r10d
 	orl	%gs:(%rbx), %r10d
-	jnz	.Lunbalance_preempt_\out
-	JUMP_IF_STATS .Lunbalance_preempt_\out
-	incl	%gs:(%rbx)
-	SOLO_COUNT_IN \nr, 1
+	SOLO_MAY_RUN .Lunbalance_preempt_\out, \nr, 1
 	SOLO_FRAME $(\nr + FSESSION_SOLO_META), BOUND_MEMBER(\nr, \i, FSESSION_BOUND_FUNC)
-#ifdef CONFIG_PREEMPT_RT
-	RUN_LOCK
-	PREEMPT_ENABLE .Lresched_run_\nr\()_\i
-.Lrun_\nr\()_\i:
-#endif
-	CALL_PROG __SCT__fsession_bound_prog_\nr\()_\i
-	decl	%gs:(%rbx)
-	RUN_UNLOCK_RESCHED .Lresched_entry_\nr\()_\i
-.Lenter_body_\nr\()_\i:
+	SOLO_RUN_AT_ENTRY bound_\nr\()_\i, __SCT__fsession_bound_prog_\nr\()_\i
+	RUN_UNLOCK_RESCHED .Lresched_entry_bound_\nr\()_\i
+.Lenter_body_bound_\nr\()_\i:
 	RESTORE_ARGS \nr
 	RESTORE_WORD %r9, 5, \nr
 	call	__SCT__fsession_bound_body_\nr\()_\i
@@ -80,15 +69,7 @@ fsession_bound_stub_\nr\()_\i:
 	SOLO_EXIT bound_\nr\()_\i, \nr, 1, \out, __SCT__fsession_bound_prog_\nr\()_\i
 	RETURN
 
-#ifdef CONFIG_PREEMPT_RT
-.Lresched_run_\nr\()_\i:
-	call	fsession_resched
-	jmp	.Lrun_\nr\()_\i
-#elif defined(CONFIG_PREEMPTION)
-.Lresched_entry_\nr\()_\i:
-	call	fsession_resched
-	jmp	.Lenter_body_\nr\()_\i
-#endif
+	SOLO_RESCHED_AT_ENTRY bound_\nr\()_\i
 	STATIC_CALL_KEY __SCK__fsession_bound_prog_\nr\()_\i
 	STATIC_CALL_KEY __SCK__fsession_bound_body_\nr\()_\i
 .endm

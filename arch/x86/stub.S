@@ -300,6 +300,21 @@
 	pushq	FSESSION_LIST_COOKIE(%r9)
 .endm
 
+/* With preemption off from here on; or to @slow, where RCU does not watch. */
+.macro SOLO_BEGIN slow
+	testl	$FSESSION_RCU_WATCHING, PER_CPU_VAR(context_tracking + FSESSION_CT_STATE)
+	jz	\slow
+	INC_PREEMPT
+.endm
+
+/* The call is counted in, in the count at rbx, too; or to @slow, if that was not zero. */
+.macro SOLO_MAY_RUN slow, nr, leaf
+	jnz	\slow
+	JUMP_IF_STATS \slow
+	incl	%gs:(%rbx)
+	SOLO_COUNT_IN \nr, \leaf
+.endm
+
 /* The program of the list in r9; or that which there is a direct call to. */
 .macro CALL_PROG directly
 	leaq	WORD(0), %rdi
@@ -309,6 +324,20 @@
 .else
 	call	\directly
 .endif
+.endm
+
+/* Preemption is off, on PREEMPT_RT no longer than until the call is counted in. */
+.macro SOLO_RUN_AT_ENTRY name, directly
+#ifdef CONFIG_PREEMPT_RT
+	RUN_LOCK
+	PREEMPT_ENABLE .Lresched_run_\name
+.Lrun_\name:
+.ifb \directly
+	movq	AT(FSESSION_FRAME_LIST), %r9
+.endif
+#endif
+	CALL_PROG \directly
+	decl	%gs:(%rbx)
 .endm
 
 /*
@@ -330,9 +359,7 @@
 	jz	.Llow_\name
 .Lroom_\name:
 	ANNOTATE_NOENDBR
-	testl	$FSESSION_RCU_WATCHING, PER_CPU_VAR(context_tracking + FSESSION_CT_STATE)
-	jz	.Lslow_\name
-	INC_PREEMPT
+	SOLO_BEGIN .Lslow_\name
 	/* The site: as fsession_site_find(). */
 .ifc \name, fsession_shared_stub
 	leaq	fsession_shared_body(%rip), %rcx
@@ -350,10 +377,7 @@
 	movq	FSESSION_SITE_LIST(%r8), %r9
 	movq	FSESSION_LIST_ACTIVE(%r9), %rbx
 	cmpl	$0, %gs:(%rbx)
-	jne	.Lslow_preempt_\name
-	JUMP_IF_STATS .Lslow_preempt_\name
-	incl	%gs:(%rbx)
-	SOLO_COUNT_IN \nr, \leaf
+	SOLO_MAY_RUN .Lslow_preempt_\name, \nr, \leaf
 
 .ifc \nr, any
 	movzwl	FSESSION_SITE_META(%r8), %r12d
@@ -370,14 +394,7 @@
 	movq	$0, RESULT_WORD		/* no result yet */
 .endif
 
-#ifdef CONFIG_PREEMPT_RT
-	RUN_LOCK
-	PREEMPT_ENABLE .Lresched_run_\name
-.Lrun_\name:
-	movq	AT(FSESSION_FRAME_LIST), %r9
-#endif
-	CALL_PROG
-	decl	%gs:(%rbx)
+	SOLO_RUN_AT_ENTRY \name
 .ifc \nr, any
 	popq	RESULT_WORD
 .endif
@@ -432,6 +449,19 @@
 	BALANCE .Lroom_\name
 .endm
 
+/* A reschedule that is due while @name is at the entry. */
+.macro SOLO_RESCHED_AT_ENTRY name
+#ifdef CONFIG_PREEMPT_RT
+.Lresched_run_\name:
+	call	fsession_resched
+	jmp	.Lrun_\name
+#elif defined(CONFIG_PREEMPTION)
+.Lresched_entry_\name:
+	call	fsession_resched
+	jmp	.Lenter_body_\name
+#endif
+.endm
+
 /* What the two halves jump out to. */
 .macro SOLO_OUT_OF_LINE name, nr
 .Llow_\name:
@@ -473,15 +503,8 @@
 	leaq	AT(0), %rsp
 	jmp	.Lexit_\name
 
-#ifdef CONFIG_PREEMPT_RT
-.Lresched_run_\name:
-	call	fsession_resched
-	jmp	.Lrun_\name
-#elif defined(CONFIG_PREEMPTION)
-.Lresched_entry_\name:
-	call	fsession_resched
-	jmp	.Lenter_body_\name
-
+	SOLO_RESCHED_AT_ENTRY \name
+#if defined(CONFIG_PREEMPTION) && !defined(CONFIG_PREEMPT_RT)
 .Lresched_exit_\name:
 	call	fsession_resched
 	jmp	.Lexited_\name
