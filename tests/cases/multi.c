@@ -372,7 +372,8 @@ static void check_left(const char *target, desc_t *t, int status,
 	recording_end(&r);
 }
 
-CASE(multi_foreign_first, "another module's address first: the rest is attached")
+CASE(multi_foreign_first,
+     "another module's address first: the rest is attached")
 {
 	desc_t kernel[2] = { kernel_target("bpf_fentry_test2", 0),
 			     kernel_target("bpf_fentry_test1", 0) };
