@@ -12,7 +12,7 @@ tests-cflags := $(user-cflags) -Itests
 tests-bpf := $(patsubst tests/%.bpf.c,$(B)/tests/%.bpf.o,\
 	$(sort $(wildcard tests/progs/*.bpf.c)))
 tests-objs := $(patsubst %.c,$(B)/%.o,tests/ktest.c tests/session.c \
-	tests/functions.c tests/said.c tests/storm.c tests/workload.c \
+	tests/functions.c tests/said.c tests/rain.c tests/storm.c tests/workload.c \
 	tests/fuzz/guest.c \
 	$(sort $(wildcard tests/cases/*.c)))
 tests-bins := $(addprefix $(B)/tests/,run-cases guard tm native)

@@ -13,6 +13,7 @@
 #include "functions.h"
 #include "progs/multi.h"
 #include "progs/numbered.h"
+#include "rain.h"
 #include "session.h"
 #include "workload.h"
 
@@ -1057,6 +1058,8 @@ CASE(multi_everything, "all functions that can be attached to, under load",
 	found = find_busy(t, n, singles);
 	CHECK_OP(found, >, 15);
 
+	/* It has functions of its own, for which there is room yet. */
+	rain_start(NULL);
 	if (all_along)
 		workload_start();
 	/* Some come to a function before the session on all, some after. */
@@ -1076,6 +1079,7 @@ CASE(multi_everything, "all functions that can be attached to, under load",
 	sleep(all_along ? strtoul(seconds, NULL, 0) : 10);
 	if (!all_along)
 		workload_end();
+	rain_end();
 
 	CHECK_OP(check_balance("all", r.fd), >, 0);
 	for (i = 0; i < found; i++)

@@ -12,6 +12,7 @@
 
 #include <linux/bpf.h>
 #include <linux/completion.h>
+#include <linux/cpu.h>
 #include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/ftrace.h>
@@ -24,6 +25,7 @@
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 
@@ -954,13 +956,124 @@ static int trigger_hardirq(struct run *run)
 	return 0;
 }
 
+/*
+ * Calls in interrupts all around: one on each CPU at a time, and none waits for another
+ * CPU's, since the processor of a guest may not be running.
+ */
+struct around {
+	struct run run;
+	struct fsession_tm_call call;
+	call_single_data_t csd;
+	bool pending;
+};
+
+struct around_how {
+	/* Unless one is pending there. Is it now? */
+	bool (*send)(struct around *a, unsigned int cpu);
+	bool (*pending)(struct around *a, unsigned int cpu);
+};
+
+static void ipi_calls(void *data)
+{
+	struct around *a = data;
+
+	batch_of_calls(&a->run);
+	smp_store_release(&a->pending, false);
+}
+
+static bool ipi_send(struct around *a, unsigned int cpu)
+{
+	if (smp_load_acquire(&a->pending))
+		return false;
+	a->run.batch = 1;
+	a->pending = true;
+	if (!smp_call_function_single_async(cpu, &a->csd))
+		return true;
+	a->pending = false;
+	return false;
+}
+
+static bool ipi_pending(struct around *a, unsigned int cpu)
+{
+	return smp_load_acquire(&a->pending);
+}
+
+static const struct around_how around_hardirq = { ipi_send, ipi_pending };
+
+static struct around *around_alloc(const struct run *run)
+{
+	struct around *all = kvcalloc(nr_cpu_ids, sizeof(*all), GFP_KERNEL);
+	unsigned int cpu;
+
+	for (cpu = 0; all && cpu < nr_cpu_ids; cpu++) {
+		struct around *a = &all[cpu];
+
+		a->call = *run->call;
+		a->call.count = 0;
+		a->run.call = &a->call;
+		a->run.target = run->target;
+		INIT_CSD(&a->csd, ipi_calls, a);
+	}
+	return all;
+}
+
+/* Of our own CPU we know what it is at. */
+static int around_send(struct around *all, const struct around_how *how, u64 count)
+{
+	bool alone = num_online_cpus() == 1;
+	unsigned int cpu;
+
+	while (count) {
+		u64 before = count;
+
+		for_each_online_cpu(cpu) {
+			if (cpu == raw_smp_processor_id() && !alone)
+				continue;
+			if (count && how->send(&all[cpu], cpu))
+				count--;
+		}
+		if (count == before)
+			usleep_range(20, 100);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
+}
+
+static int calls_around(struct run *run, const struct around_how *how)
+{
+	struct around *all = around_alloc(run);
+	unsigned int cpu;
+	int err;
+
+	if (!all)
+		return -ENOMEM;
+	cpus_read_lock();
+	err = around_send(all, how, run->call->count);
+	for_each_online_cpu(cpu) {
+		while (how->pending(&all[cpu], cpu))
+			usleep_range(20, 100);
+	}
+	cpus_read_unlock();
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {
+		run->done += all[cpu].run.done;
+		run->call->bad += all[cpu].call.bad;
+		run->call->leaks += all[cpu].call.leaks;
+	}
+	kvfree(all);
+	return err;
+}
+
 static int calls_in_hardirq(struct run *run)
 {
+	if (run->call->flags & FSESSION_TM_AROUND)
+		return calls_around(run, &around_hardirq);
 	run->irq_work = IRQ_WORK_INIT_HARD(hardirq_calls);
 	return in_batches(run, 16, trigger_hardirq);
 }
 
 #ifdef CONFIG_X86_64
+/* Whose calls a CPU's next NMI makes: there is one NMI at a time that is ours. */
 static DEFINE_PER_CPU(struct run *, nmi_run);
 
 static int nmi_calls(unsigned int type, struct pt_regs *regs)
@@ -970,19 +1083,30 @@ static int nmi_calls(unsigned int type, struct pt_regs *regs)
 	if (!run)
 		return NMI_DONE;
 	batch_of_calls(run);
-	this_cpu_write(nmi_run, NULL);
+	smp_store_release(this_cpu_ptr(&nmi_run), NULL);
 	return NMI_HANDLED;
+}
+
+static bool nmi_take(struct run *run, unsigned int cpu)
+{
+	return !cmpxchg(per_cpu_ptr(&nmi_run, cpu), NULL, run);
+}
+
+static bool nmi_taken(struct run *run, unsigned int cpu)
+{
+	return smp_load_acquire(per_cpu_ptr(&nmi_run, cpu)) == run;
 }
 
 static int trigger_nmi(struct run *run)
 {
 	unsigned long until = jiffies + 5 * HZ;
+	unsigned int cpu = get_cpu();
 	int err = 0;
 
-	preempt_disable();
-	this_cpu_write(nmi_run, run);
-	apic->send_IPI_mask(cpumask_of(smp_processor_id()), NMI_VECTOR);
-	while (this_cpu_read(nmi_run)) {
+	while (!nmi_take(run, cpu))
+		cpu_relax();
+	apic->send_IPI_mask(cpumask_of(cpu), NMI_VECTOR);
+	while (nmi_taken(run, cpu)) {
 		if (time_after(jiffies, until)) {
 			this_cpu_write(nmi_run, NULL);
 			err = -ETIMEDOUT;
@@ -990,12 +1114,32 @@ static int trigger_nmi(struct run *run)
 		}
 		cpu_relax();
 	}
-	preempt_enable();
+	put_cpu();
 	return err;
 }
 
+static bool nmi_send(struct around *a, unsigned int cpu)
+{
+	if (nmi_taken(&a->run, cpu))
+		return false;
+	a->run.batch = 1;
+	if (!nmi_take(&a->run, cpu))
+		return false;
+	apic->send_IPI_mask(cpumask_of(cpu), NMI_VECTOR);
+	return true;
+}
+
+static bool nmi_pending(struct around *a, unsigned int cpu)
+{
+	return nmi_taken(&a->run, cpu);
+}
+
+static const struct around_how around_nmi = { nmi_send, nmi_pending };
+
 static int calls_in_nmi(struct run *run)
 {
+	if (run->call->flags & FSESSION_TM_AROUND)
+		return calls_around(run, &around_nmi);
 	return in_batches(run, 16, trigger_nmi);
 }
 
@@ -1046,6 +1190,8 @@ static int run_calls(struct run *run)
 		return -EINVAL;
 	if (target->fn == fsession_test_exit &&
 	    call->context != FSESSION_TM_KTHREAD)
+		return -EINVAL;
+	if (call->flags & FSESSION_TM_AROUND && call->scratch_mask)
 		return -EINVAL;
 
 	switch (call->context) {

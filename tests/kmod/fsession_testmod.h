@@ -27,6 +27,8 @@ enum fsession_tm_context {
 /* fsession_tm_call.flags */
 #define FSESSION_TM_VARY	(1U << 0)	/* call i gets args[0] + i */
 #define FSESSION_TM_IRQS_OFF	(1U << 1)	/* task: interrupts disabled */
+/* Hard interrupt, NMI: each call in one of its own, on all CPUs. No scratch, ret, seen. */
+#define FSESSION_TM_AROUND	(1U << 2)
 
 /**
  * struct fsession_tm_call - FSESSION_TM_CALL: call a function, many times
