@@ -9,7 +9,8 @@
  *		something_else();
  *	storm_end();
  *
- *	FSESSION_STORM_SECONDS	how long
+ *	FSESSION_STORM_SECONDS	how long (half of FSESSION_SLOW times as long as the case
+ *				says, where that is set)
  *	FSESSION_STORM_SEED	what is random (from the clock; printed)
  */
 #ifndef STORM_H
