@@ -10,7 +10,7 @@
 #include "rain.h"
 #include "session.h"
 
-#define BATCH 100
+#define BATCH 20
 
 /* Of its own each: an NMI amid the other's program would be a miss. */
 static struct cloud {
@@ -57,7 +57,7 @@ static int calls(const struct cloud *c, const char *function)
 static void *fall(void *arg)
 {
 	struct cloud *c = arg;
-	uint64_t start, ms;
+	uint64_t start;
 
 	do {
 		start = ktest_ms();
@@ -68,8 +68,7 @@ static void *fall(void *arg)
 		if (also_called)
 			calls(c, also_called);
 		/* Not all that the CPUs can do is to go into this. */
-		ms = 8 * (ktest_ms() - start);
-		usleep(1000 * (ms < 1000 ? ms : 1000) + 500);
+		usleep(8000 * (ktest_ms() - start) + 500);
 	} while (!stop);
 	return NULL;
 }
