@@ -83,6 +83,27 @@ int attach(int prog_fd)
 	return fd;
 }
 
+int try_attach_multi(int prog_fd, struct fsession_target_desc *targets,
+		     unsigned int count, unsigned int flags,
+		     struct fsession_attach_multi *arg)
+{
+	*arg = (struct fsession_attach_multi){
+		.size = sizeof(*arg),
+		.flags = flags,
+		.prog_fd = prog_fd,
+		.targets = (uintptr_t)targets,
+		.count = count,
+	};
+	return try_ioctl(device(), FSESSION_IOC_ATTACH_MULTI, arg);
+}
+
+void check_target(const struct fsession_target_desc *target, int status,
+		  unsigned int reason)
+{
+	CHECK_EQ(target->status, status);
+	CHECK_EQ(target->reason, reason);
+}
+
 struct fsession_query query(void)
 {
 	struct fsession_query arg = { .size = sizeof(arg) };

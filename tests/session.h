@@ -40,6 +40,14 @@ int try_ioctl(int fd, unsigned long cmd, void *arg);
 int try_attach(int prog_fd, uint64_t attach_cookie, unsigned int *reason);
 int attach(int prog_fd);
 
+/* FSESSION_IOC_ATTACH_MULTI likewise; *@arg is what it leaves. */
+int try_attach_multi(int prog_fd, struct fsession_target_desc *targets,
+		     unsigned int count, unsigned int flags,
+		     struct fsession_attach_multi *arg);
+/* What it has to say of a target. */
+void check_target(const struct fsession_target_desc *target, int status,
+		  unsigned int reason);
+
 /* Attaching @prog_fd must fail with both of these. */
 #define CHECK_REFUSED(prog_fd, err, why)                  \
 	do {                                              \

@@ -356,19 +356,6 @@ int storm_toggle(struct storm_slot *s, struct numbered *n, unsigned int *seed)
 	return 0;
 }
 
-static int try_attach_multi(int prog_fd, desc_t *t, unsigned int count,
-			    unsigned int flags, struct fsession_attach_multi *a)
-{
-	*a = (struct fsession_attach_multi){
-		.size = sizeof(*a),
-		.flags = flags,
-		.prog_fd = prog_fd,
-		.targets = (uintptr_t)t,
-		.count = count,
-	};
-	return try_ioctl(device(), FSESSION_IOC_ATTACH_MULTI, a);
-}
-
 /* Some of the functions, and how many: in one case of four one that is none. */
 static unsigned int random_set(desc_t *t, unsigned int number, bool *with_bad,
 			       unsigned int *seed)

@@ -34,14 +34,7 @@ static struct fsession_attach_multi last;
 static int try_multi(int prog_fd, desc_t *targets, unsigned int count,
 		     unsigned int flags)
 {
-	last = (struct fsession_attach_multi){
-		.size = sizeof(last),
-		.flags = flags,
-		.prog_fd = prog_fd,
-		.targets = (uintptr_t)targets,
-		.count = count,
-	};
-	return try_ioctl(device(), FSESSION_IOC_ATTACH_MULTI, &last);
+	return try_attach_multi(prog_fd, targets, count, flags, &last);
 }
 
 static int multi(int prog_fd, desc_t *targets, unsigned int count,
@@ -52,12 +45,6 @@ static int multi(int prog_fd, desc_t *targets, unsigned int count,
 	if (fd < 0)
 		FAIL("attach: %s, reason %u", strerror(-fd), last.reason);
 	return fd;
-}
-
-static void check_status(const desc_t *d, int status, unsigned int reason)
-{
-	CHECK_EQ(d->status, status);
-	CHECK_EQ(d->reason, reason);
 }
 
 /* As a case that fails would leave it: nobody is on it, and nobody was. */
@@ -93,7 +80,7 @@ CASE(multi_three, "one program on three functions: arguments, result, ip, "
 		struct fsession_tm_call call = tm_prepare(names[i], 1);
 		unsigned int run;
 
-		check_status(&t[i], 0, 0);
+		check_target(&t[i], 0, 0);
 		tm_call(&call);
 		for (run = 0; run < 2; run++) {
 			const struct recorder_run *at = &r.rec->at[run];
@@ -262,16 +249,16 @@ CASE(multi_bad_calls, "what upstream refuses is refused alike")
 	t[1].btf_id = 0;
 	CHECK_EQ(try_multi(r.prog_fd, t, 3, FSESSION_MULTI_SKIP), -EINVAL);
 	CHECK_EQ(last.reason, FSESSION_REASON_BTF_ID);
-	check_status(&t[0], 0, 0);
-	check_status(&t[1], -EINVAL, FSESSION_REASON_BTF_ID);
+	check_target(&t[0], 0, 0);
+	check_target(&t[1], -EINVAL, FSESSION_REASON_BTF_ID);
 	functions_forget(t, 3);
 
 	t[1] = t[0];
 	CHECK_EQ(try_multi(r.prog_fd, t, 3, FSESSION_MULTI_SKIP), -EINVAL);
 	CHECK_EQ(last.reason, FSESSION_REASON_TWICE);
-	check_status(&t[0], -EINVAL, FSESSION_REASON_TWICE);
-	check_status(&t[1], -EINVAL, FSESSION_REASON_TWICE);
-	check_status(&t[2], 0, 0);
+	check_target(&t[0], -EINVAL, FSESSION_REASON_TWICE);
+	check_target(&t[1], -EINVAL, FSESSION_REASON_TWICE);
+	check_target(&t[2], 0, 0);
 	CHECK_EQ(query().live, 0);
 	recording_end(&r);
 	nothing_attached(ARG1);
@@ -333,7 +320,7 @@ CASE(multi_refused, "every refused target has its status; none is attached",
 	CHECK_EQ(try_multi(prog, t, n, 0), status[1]);
 	CHECK_EQ(last.reason, reason[1]);
 	for (i = 0; i < n; i++)
-		check_status(&t[i], status[i], reason[i]);
+		check_target(&t[i], status[i], reason[i]);
 	tm_calls(ARG1, 5);
 	nothing_attached(ARG1);
 	check_number(&m, 1, 0);
@@ -343,7 +330,7 @@ CASE(multi_refused, "every refused target has its status; none is attached",
 	fd = multi(prog, t, n, FSESSION_MULTI_SKIP);
 	CHECK_EQ(last.attached, 2);
 	for (i = 0; i < n; i++)
-		check_status(&t[i], status[i], reason[i]);
+		check_target(&t[i], status[i], reason[i]);
 	tm_calls(ARG1, 5);
 	tm_calls(ARG3, 6);
 	check_number(&m, 1, 5);
@@ -366,8 +353,8 @@ static void check_left(const char *target, desc_t *t, int status,
 	int fd = try_multi(r.prog_fd, t, 2, FSESSION_MULTI_SKIP);
 
 	CHECK_OP(fd, >=, 0);
-	check_status(&t[0], status, reason);
-	check_status(&t[1], 0, 0);
+	check_target(&t[0], status, reason);
+	check_target(&t[1], 0, 0);
 	if (fd >= 0)
 		close(fd);
 	recording_end(&r);
@@ -396,9 +383,9 @@ CASE(multi_denied, "what must not be traced is refused as for one")
 
 	CHECK_EQ(try_multi(r.prog_fd, t, 3, 0), -EDEADLK);
 	CHECK_EQ(last.reason, FSESSION_REASON_NORETURN);
-	check_status(&t[0], 0, 0);
-	check_status(&t[1], -EDEADLK, FSESSION_REASON_NORETURN);
-	check_status(&t[2], -EACCES, FSESSION_REASON_DENIED);
+	check_target(&t[0], 0, 0);
+	check_target(&t[1], -EDEADLK, FSESSION_REASON_NORETURN);
+	check_target(&t[2], -EACCES, FSESSION_REASON_DENIED);
 	recording_end(&r);
 }
 
@@ -429,7 +416,7 @@ CASE(multi_busy, "functions that bpf(2) traces are found among the others",
 	for (i = 0; i < SHAPES; i++) {
 		bool busy = ftrace_enabled_on(shapes[i]) && t[i].status;
 
-		check_status(&t[i], busy ? -EBUSY : 0,
+		check_target(&t[i], busy ? -EBUSY : 0,
 			     busy ? FSESSION_REASON_BUSY : 0);
 	}
 	drain();
@@ -472,16 +459,16 @@ CASE(multi_context, "what a program reads of its context has to be the same")
 	close(fd);
 	CHECK_EQ(try_multi(bpf_program__fd(arg), t, 6, 0), -EPROTO);
 	CHECK_EQ(last.reason, FSESSION_REASON_CONTEXT);
-	check_status(&t[3], 0, 0);
-	check_status(&t[4], -EPROTO, FSESSION_REASON_CONTEXT);
-	check_status(&t[5], -EPROTO, FSESSION_REASON_CONTEXT);
+	check_target(&t[3], 0, 0);
+	check_target(&t[4], -EPROTO, FSESSION_REASON_CONTEXT);
+	check_target(&t[5], -EPROTO, FSESSION_REASON_CONTEXT);
 
 	functions_forget(t, 6);
 	fd = multi(bpf_program__fd(ret), t, 6, FSESSION_MULTI_SKIP);
 	CHECK_EQ(last.attached, 2);
-	check_status(&t[1], 0, 0);
-	check_status(&t[2], -EPROTO, FSESSION_REASON_CONTEXT);
-	check_status(&t[3], -EPROTO, FSESSION_REASON_CONTEXT);
+	check_target(&t[1], 0, 0);
+	check_target(&t[2], -EPROTO, FSESSION_REASON_CONTEXT);
+	check_target(&t[3], -EPROTO, FSESSION_REASON_CONTEXT);
 	close(fd);
 	drain();
 }
@@ -500,8 +487,8 @@ CASE(multi_full, "one function is full: E2BIG, and the others lose nothing")
 	}
 	CHECK_EQ(try_multi(extra, t, 2, 0), -E2BIG);
 	CHECK_EQ(last.reason, FSESSION_REASON_FULL);
-	check_status(&t[0], 0, 0);
-	check_status(&t[1], -E2BIG, FSESSION_REASON_FULL);
+	check_target(&t[0], 0, 0);
+	check_target(&t[1], -E2BIG, FSESSION_REASON_FULL);
 	tm_calls(ARG2, 2);
 	check_recorded(r.rec, 2 * max);
 	for (i = 0; i < max; i++)
@@ -534,7 +521,7 @@ CASE(multi_dry_run, "a dry run has every status and attaches nothing",
 	n = refusals(t, status, reason);
 	check_dry_run(prog, t, n, 2);
 	for (i = 0; i < n; i++)
-		check_status(&t[i], status[i], reason[i]);
+		check_target(&t[i], status[i], reason[i]);
 	CHECK(!ftrace_enabled_on(ARG1));
 	tm_calls(ARG1, 5);
 	check_number(&m, 1, 0);
@@ -568,8 +555,8 @@ CASE(multi_dry_run_full, "a dry run knows of functions that are full")
 		fds[i] = attach(SYS(try_clone(r.prog)));
 	CHECK_EQ(try_multi(extra, t, 2, FSESSION_MULTI_DRY_RUN), 0);
 	CHECK_EQ(last.attached, 1);
-	check_status(&t[0], 0, 0);
-	check_status(&t[1], -E2BIG, FSESSION_REASON_FULL);
+	check_target(&t[0], 0, 0);
+	check_target(&t[1], -E2BIG, FSESSION_REASON_FULL);
 	for (i = 0; i < max; i++)
 		close(fds[i]);
 	recording_end(&r);

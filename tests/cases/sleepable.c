@@ -82,27 +82,16 @@ CASE(sleepable_multi, "on many: its own function and system calls, no others")
 		kernel_target(SYSCALL("sysinfo"), 0),
 		kernel_target("bpf_fentry_test2", 0),
 	};
-	struct fsession_attach_multi multi = {
-		.size = sizeof(multi),
-		.prog_fd = c.prog_fd,
-		.targets = (uintptr_t)t,
-		.count = 3,
-	};
+	struct fsession_attach_multi multi;
 	int fd;
 
-	CHECK_EQ(try_ioctl(device(), FSESSION_IOC_ATTACH_MULTI, &multi),
-		 -EINVAL);
+	CHECK_EQ(try_attach_multi(c.prog_fd, t, 3, 0, &multi), -EINVAL);
 	CHECK_EQ(multi.reason, FSESSION_REASON_SLEEPABLE);
-	CHECK_EQ(t[0].status, 0);
-	CHECK_EQ(t[1].status, 0);
-	CHECK_EQ(t[2].status, -EINVAL);
-	CHECK_EQ(t[2].reason, FSESSION_REASON_SLEEPABLE);
+	check_target(&t[0], 0, 0);
+	check_target(&t[1], 0, 0);
+	check_target(&t[2], -EINVAL, FSESSION_REASON_SLEEPABLE);
 
-	t[2].status = 0;
-	t[2].reason = 0;
-	multi.reason = 0;
-	multi.count = 2;
-	fd = try_ioctl(device(), FSESSION_IOC_ATTACH_MULTI, &multi);
+	fd = try_attach_multi(c.prog_fd, t, 2, 0, &multi);
 	REQUIRE(fd >= 0);
 	test_run(c.prog_fd);
 	CHECK_EQ(c.s->runs[1], 1);
@@ -317,19 +306,14 @@ CASE(sleepable_stack, "what a run that sleeps has on its stack stays")
 {
 	struct sleepable_case c = load_named("on_stack", false);
 	struct fsession_target_desc t = kernel_target(SYSCALL("read"), 0);
-	struct fsession_attach_multi multi = {
-		.size = sizeof(multi),
-		.prog_fd = c.prog_fd,
-		.targets = (uintptr_t)&t,
-		.count = 1,
-	};
+	struct fsession_attach_multi multi;
 	struct reader leaves, sleeps;
 	struct fsession_info i;
 	int fd;
 
 	missing_page();
 	c.s->user[0] = (uintptr_t)missing;
-	fd = try_ioctl(device(), FSESSION_IOC_ATTACH_MULTI, &multi);
+	fd = try_attach_multi(c.prog_fd, &t, 1, 0, &multi);
 	REQUIRE(fd >= 0);
 	/* One is in the function, when the other one's entry run goes to sleep. */
 	reader_start(&leaves, &c.s->tids[0]);
