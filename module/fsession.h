@@ -466,6 +466,13 @@ bool fsession_btf_composite(const struct btf *btf, u32 id);
 bool fsession_btf_same_ctx(const struct btf *btf, const struct btf_type *a,
 			   const struct btf_type *b, u32 slots);
 
+/* helper.c: what a program may call by the function that it is for */
+#define FSESSION_CALLS_D_PATH		(1U << 0)
+#define FSESSION_CALLS_SK_STORAGE	(1U << 1)
+
+unsigned int fsession_helper_calls(const struct bpf_prog *prog);
+bool fsession_helper_allowed(unsigned int calls, const char *function);
+
 /* target.c */
 void fsession_target_init(void);
 void fsession_target_exit(void);

@@ -488,9 +488,10 @@ struct multi {
 	const struct btf_type *proto;	/* that it was verified for */
 	struct fsession_btf *names;
 	bool in_module;
+	unsigned long own;		/* the function that it was verified for */
 	u32 slots;			/* of ctx that it reads by itself */
 	bool sleepable;
-	unsigned long may_sleep;	/* the function that it was verified for */
+	unsigned int calls;		/* fsession_helper_calls() */
 };
 
 /*
@@ -502,14 +503,15 @@ static bool may_sleep(const struct multi *m,
 		      const struct fsession_attachment *a,
 		      const struct fsession_target *t)
 {
-	return t->func == m->may_sleep ||
+	return t->func == m->own ||
 	       strstarts(a->symbol, FSESSION_SYSCALL_PREFIX);
 }
 
 /*
  * A program may be put on a function that it was not verified for if what it
- * reads from its context is of the same type there, and if the function is what
- * the BTF id says. All else it has by helpers, which go by the call's own frame.
+ * reads from its context is of the same type there, if the function is what the BTF
+ * id says, and if what it calls is allowed there. All else it has by helpers, which
+ * go by the call's own frame.
  */
 static int resolve_one(struct multi *m, struct fsession_attachment *a,
 		       struct fsession_target *t)
@@ -551,6 +553,8 @@ static int resolve_one(struct multi *m, struct fsession_attachment *a,
 		return fsession_refuse(t, -EPROTO, FSESSION_REASON_CONTEXT);
 	if (m->sleepable && !may_sleep(m, a, t))
 		return fsession_refuse(t, -EINVAL, FSESSION_REASON_SLEEPABLE);
+	if (t->func != m->own && !fsession_helper_allowed(m->calls, a->symbol))
+		return fsession_refuse(t, -EINVAL, FSESSION_REASON_HELPER);
 	return set_layout(t, &model, m->btf, proto);
 }
 
@@ -629,6 +633,7 @@ int fsession_target_resolve_multi(struct bpf_prog *prog,
 			     fsession_btf_base.types,
 		.slots = DIV_ROUND_UP(prog->aux->max_ctx_offset, sizeof(u64)),
 		.sleepable = fsession_prog_sleepable(prog),
+		.calls = fsession_helper_calls(prog),
 	};
 	struct verified v;
 	int err;
@@ -637,18 +642,12 @@ int fsession_target_resolve_multi(struct bpf_prog *prog,
 	err = get_verified(prog, &v, reason);
 	if (err)
 		return err;
-	m.may_sleep = v.func;
+	m.own = v.func;
 	m.proto = verified_proto(prog, &v);
 	if (!m.proto) {
 		*reason = FSESSION_REASON_PROG_TARGET;
 		return -EOPNOTSUPP;
 	}
-	/*
-	 * The verifier marks a program with tail calls so. What it may call was
-	 * verified for the same prototype, and reads who knows how much.
-	 */
-	if (prog->cb_access)
-		m.slots = FSESSION_MAX_WORDS + 1;
 	err = check_ids(a);
 	if (err == -EINVAL) {
 		a->skip = false;

@@ -124,6 +124,8 @@ static const char *const reasons[] = {
 		"this kernel's ftrace takes no more functions",
 	[FSESSION_REASON_SLEEPABLE] =
 		"a sleepable program may be only on the function that it was loaded for, and on system calls",
+	[FSESSION_REASON_HELPER] =
+		"a helper that the program calls, or may by a tail call, is not allowed there",
 };
 
 LIBFSESSION_API const char *libfsession_reason_string(unsigned int reason)
@@ -172,6 +174,10 @@ void fsession__hint_reason(unsigned int reason, const char *function)
 		break;
 	case FSESSION_REASON_AMBIGUOUS:
 		pr_hint("trace another function of that module; 'grep -w %s /proc/kallsyms' shows who has the name",
+			name);
+		break;
+	case FSESSION_REASON_HELPER:
+		pr_hint("have a program of its own there: SEC(\"fsession/%s\")",
 			name);
 		break;
 	case FSESSION_REASON_FTRACE_OFF:

@@ -15,8 +15,8 @@ fuzz-out := $(B)/tests/fuzz
 fuzz-corpus := tests/fuzz/corpus
 
 # Not what runs in a traced call, nor what the kernel runs at load.
-fuzz-module := $(addprefix module/,dev.c target.c btf.c session.c site.c list.c \
-	direct.c)
+fuzz-module := $(addprefix module/,dev.c target.c helper.c btf.c session.c site.c \
+	list.c direct.c)
 fuzz-src := $(fuzz-module) $(sort $(wildcard tests/fuzz/user/*.c))
 fuzz-objs := $(patsubst %.c,$(fuzz-out)/fuzz/%.o,$(fuzz-src))
 fuzz-replay-objs := $(patsubst %.c,$(fuzz-out)/replay/%.o,$(fuzz-src))

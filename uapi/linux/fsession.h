@@ -41,7 +41,10 @@
  * or that module's, that show it the same context: every word of ctx that the
  * program reads by itself has to have the same BTF type there, down to what a
  * pointer points to. A program that reads its context through helpers only goes
- * on any function; one that makes tail calls, only on those of its own prototype.
+ * on any function. Of those that call a helper which the kernel allows by function,
+ * bpf_d_path() goes on no function but its own, bpf_sk_storage_get() and _delete()
+ * not on the functions of socket storage itself, and what makes tail calls, as
+ * something that may be called then, on its own only.
  *
  * A program may call these kfuncs. One of BPF_TRACE_FSESSION has the kernel's own,
  * bpf_session_is_return() and bpf_session_cookie(), as well.
@@ -126,6 +129,9 @@
  *			another type there			_CONTEXT
  *	EINVAL		the program is sleepable, and the function is neither the
  *			one that it was loaded for nor a system call	_SLEEPABLE
+ *	EINVAL		the kernel allows a helper that the program calls, or may
+ *			by a tail call, for the function that it was loaded for;
+ *			not for this one			_HELPER
  *
  * FSESSION_IOC_INFO:
  *	ENOENT		no session of that id, or none after it
@@ -219,6 +225,7 @@ enum fsession_reason {
 	FSESSION_REASON_CONTEXT		= 17,
 	FSESSION_REASON_KERNEL_LIMIT	= 18,
 	FSESSION_REASON_SLEEPABLE	= 19,
+	FSESSION_REASON_HELPER		= 20,
 };
 
 /**

@@ -688,6 +688,8 @@ struct bpf_prog {
 
 #define BPF_TAIL_CALL 0xf0
 
+u64 __bpf_call_base(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
+
 struct bpf_prog *bpf_prog_get_type_dev(u32 fd, enum bpf_prog_type type,
 				       bool attach_drv);
 void bpf_prog_inc(struct bpf_prog *prog);

@@ -56,6 +56,7 @@ static const struct {
 	{ ESTALE, FSESSION_REASON_NAME, true },
 	{ EPROTO, FSESSION_REASON_CONTEXT, true },
 	{ EINVAL, FSESSION_REASON_SLEEPABLE, true },
+	{ EINVAL, FSESSION_REASON_HELPER, true },
 };
 
 static void check_refusal(long ret, u32 reason, bool multi)

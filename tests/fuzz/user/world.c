@@ -370,10 +370,27 @@ int sprint_symbol(char *buf, unsigned long addr)
 		       FUNC_SIZE, f->in_module ? " [target]" : "");
 }
 
+/* Helpers are named by what a call of them has as imm. */
+static const char *const helpers[] = {
+	"bpf_ktime_get_ns",
+	"bpf_d_path",
+	"bpf_sk_storage_get_tracing",
+	"bpf_sk_storage_delete_tracing",
+};
+
+u64 __bpf_call_base(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
+{
+	(void)r1, (void)r2, (void)r3, (void)r4, (void)r5;
+	kernel_die(__FILE__, __LINE__, "no program runs here");
+}
+
 int sprint_symbol_no_offset(char *buf, unsigned long addr)
 {
+	unsigned long helper = addr - (unsigned long)__bpf_call_base;
 	struct func *f = func_at(addr);
 
+	if (helper < ARRAY_SIZE(helpers))
+		return sprintf(buf, "%s", helpers[helper]);
 	if (!f)
 		return sprintf(buf, "0x%lx", addr);
 	return sprintf(buf, "%s%s", f->name, f->in_module ? " [target]" : "");
@@ -396,9 +413,15 @@ long copy_from_kernel_nofault(void *to, const void *from, size_t n)
 
 struct bpf_prog *prog_new(unsigned int func, unsigned int flags)
 {
-	static const struct bpf_insn insns[] = {
-		{ .code = BPF_JMP | BPF_CALL },
-		{ .code = BPF_JMP | BPF_EXIT },
+	static const struct bpf_insn insns[ARRAY_SIZE(helpers)][2] = {
+		{ { .code = BPF_JMP | BPF_CALL },
+		  { .code = BPF_JMP | BPF_EXIT } },
+		{ { .code = BPF_JMP | BPF_CALL, .imm = 1 },
+		  { .code = BPF_JMP | BPF_EXIT } },
+		{ { .code = BPF_JMP | BPF_CALL, .imm = 2 },
+		  { .code = BPF_JMP | BPF_EXIT } },
+		{ { .code = BPF_JMP | BPF_CALL, .imm = 3 },
+		  { .code = BPF_JMP | BPF_EXIT } },
 	};
 	static u32 last_id;
 	const struct func *f = &funcs[func % nr_funcs];
@@ -417,8 +440,8 @@ struct bpf_prog *prog_new(unsigned int func, unsigned int flags)
 							 : BPF_TRACE_FEXIT;
 	prog->sleepable = flags & PROG_SLEEPABLE;
 	prog->cb_access = flags & PROG_TAIL_CALLS;
-	prog->insnsi = insns;
-	prog->len = ARRAY_SIZE(insns);
+	prog->insnsi = insns[func / nr_funcs % ARRAY_SIZE(insns)];
+	prog->len = ARRAY_SIZE(insns[0]);
 	if (flags & PROG_LEAF) {
 		prog->insnsi++;
 		prog->len--;
