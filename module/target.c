@@ -447,6 +447,27 @@ static const struct btf_type *verified_proto(const struct bpf_prog *prog,
 	return proto && btf_vlen(proto) >= v->model.nr_args ? proto : NULL;
 }
 
+/*
+ * 6.1 does not pin the module for the program, so another may be where it was, and
+ * takes any module's function of that name. What is there now cannot go any more: it
+ * has to be what the program was verified for.
+ */
+static int check_owner(const struct bpf_prog *prog,
+		       const struct fsession_attachment *a,
+		       struct fsession_target *t)
+{
+	struct fsession_btf *names;
+
+	names = fsession_btf_get(prog->aux->attach_btf, a->owner);
+	if (names == ERR_PTR(-ENOMEM))
+		return fsession_refuse(t, -ENOMEM, FSESSION_REASON_NONE);
+	if (IS_ERR(names) || strcmp(a->symbol, prog->aux->attach_func_name))
+		fsession_refuse(t, -ESTALE, FSESSION_REASON_MODULE_GOING);
+	if (!IS_ERR(names))
+		fsession_btf_put(names);
+	return t->status;
+}
+
 /**
  * fsession_target_resolve() - the target of a session program.
  * @prog: a tracing program
@@ -472,12 +493,8 @@ int fsession_target_resolve(struct bpf_prog *prog,
 	if (!err)
 		err = fsession_target_at(a, t, name,
 					 t->btf_id >= fsession_btf_base.types);
-	/*
-	 * 6.1 does not pin the module for the program: another may be where it
-	 * was. What is there now cannot go any more.
-	 */
-	if (!err && a->owner && strcmp(a->symbol, name))
-		err = fsession_refuse(t, -ESTALE, FSESSION_REASON_MODULE_GOING);
+	if (!err && a->owner)
+		err = check_owner(prog, a, t);
 	*reason = t->reason;
 	return err;
 }

@@ -68,8 +68,10 @@ $(tests-kmod)/fsession_testmod.btf: $(tests-kmod-src) $(B)/btfgen
 	$(Q)mkdir -p $(tests-kmod)
 	$(Q)cp tests/kmod/* $(tests-kmod)
 	$(Q)$(MAKE) -C $(tests-kdir) M=$(abspath $(tests-kmod)) W=1 modules
-	$(Q)tests/kmod/add-btf.sh $(B)/btfgen $(KERNEL) $(tests-kdir) \
-		$(tests-kmod)/fsession_testmod.ko
+	$(Q)for m in testmod testtwin; do \
+		tests/kmod/add-btf.sh $(B)/btfgen $(KERNEL) $(tests-kdir) \
+			$(tests-kmod)/fsession_$$m.ko || exit; \
+	done
 	$(Q)strip -g $(tests-kmod)/fsession_testlp.ko
 	$(Q)touch $@
 
@@ -130,10 +132,10 @@ ifneq ($(KERNEL),)
 		$(DESTDIR)$(tests-dir)/fsession_estranged.ko
 	$(Q)[ -z "$(tests-kcov-ko)" ] || install -m 644 $(tests-kcov-ko) \
 		$(DESTDIR)$(tests-dir)/fsession_kcov.ko
-	$(Q)install -D -m 644 $(tests-kmod)/fsession_testmod.ko \
-		$(DESTDIR)/lib/modules/$(KERNEL)/updates/fsession_testmod.ko
-	$(Q)install -m 644 $(tests-kmod)/fsession_testlp.ko \
-		$(DESTDIR)/lib/modules/$(KERNEL)/updates/fsession_testlp.ko
+	$(Q)for m in testmod testtwin testlp; do \
+		install -D -m 644 $(tests-kmod)/fsession_$$m.ko \
+			$(DESTDIR)/lib/modules/$(KERNEL)/updates/fsession_$$m.ko || exit; \
+	done
 	$(Q)[ -n "$(DESTDIR)" ] || depmod -a $(KERNEL)
 else
 	@echo "install-tests: no KERNEL= given, so no test module"

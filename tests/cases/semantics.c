@@ -483,6 +483,41 @@ CASE(module_function_shadows,
 	bpf_object__close(obj);
 }
 
+#define TWIN "fsession_testtwin"
+
+static void twin_unload(void)
+{
+	if (module_refcount(TWIN) >= 0)
+		WAIT_FOR(try_rmmod(TWIN) == 0);
+}
+
+CASE(module_function_twin,
+     "another module's function of the same name is not taken for it")
+{
+	struct recording r;
+	unsigned int reason = 0;
+
+	atexit(twin_unload);
+	modprobe(TWIN);
+	r = recording_load("count", "fsession_test_arg1");
+	r.fd = try_attach(r.prog_fd, 0, &reason);
+	if (r.fd < 0) {
+		/* 6.1's verifier takes the module that was loaded last. */
+		CHECK_EQ(r.fd, -ESTALE);
+		CHECK_EQ(reason, FSESSION_REASON_MODULE_GOING);
+	} else {
+		tm_calls("fsession_test_arg1", 3);
+		check_recorded(r.rec, 3);
+		CHECK_BOOKS(info(r.fd), 3, 3, 3);
+	}
+	recording_end(&r);
+	twin_unload();
+	r = recording_start("count", "fsession_test_arg1");
+	tm_calls("fsession_test_arg1", 3);
+	check_recorded(r.rec, 3);
+	recording_end(&r);
+}
+
 /*
  * Recursion
  */

@@ -110,7 +110,9 @@
  *			same name, or the other way round	_AMBIGUOUS
  *	EBUSY		another user has the function's direct call _BUSY
  *	E2BIG		the function has max_sessions already	_FULL
- *	ESTALE		the module that owns the target is going _MODULE_GOING
+ *	ESTALE		the module that owns the target is going, or is another
+ *			than the one that the program was loaded for
+ *							_MODULE_GOING
  *	ENODEV		ftrace is switched off or has shut down	_FTRACE_OFF
  *	ENOSPC		the kernel's ftrace can take no more functions (8,000 in
  *			all before Linux 6.4)			_KERNEL_LIMIT
