@@ -80,30 +80,39 @@ static struct bpf_prog *get_prog(int fd, enum fsession_reason *reason)
 }
 
 /*
- * Makes @fd, which was taken before anything was attached, that of session @s, or
- * gives up both. An error pointer is passed on, and NULL, of a dry run, is 0.
+ * The file of session @s, which has not started; without one there is no session. An
+ * error pointer is passed on, and so is NULL, of a dry run.
  */
-static long install(int fd, struct fsession_session *s)
+static struct file *session_file(struct fsession_session *s)
 {
 	struct file *file;
 
-	if (IS_ERR_OR_NULL(s)) {
-		put_unused_fd(fd);
-		return PTR_ERR(s);
-	}
+	if (IS_ERR_OR_NULL(s))
+		return ERR_CAST(s);
 	file = anon_inode_getfile("[fsession]", &session_fops, s, O_RDONLY);
-	if (IS_ERR(file)) {
+	if (IS_ERR(file))
 		fsession_session_detach(s);
+	return file;
+}
+
+/*
+ * The session of @file starts. @fd, which was taken before anything was attached, is
+ * the file's, or is given up for what session_file() passes on.
+ */
+static long start(int fd, struct file *file)
+{
+	if (IS_ERR_OR_NULL(file)) {
 		put_unused_fd(fd);
 		return PTR_ERR(file);
 	}
+	fsession_session_start(file->private_data);
 	fd_install(fd, file);
 	return fd;
 }
 
-static struct fsession_session *attach(const struct fsession_attach *arg,
-				       struct fsession_attachment *a,
-				       enum fsession_reason *reason)
+static struct file *attach(const struct fsession_attach *arg,
+			   struct fsession_attachment *a,
+			   enum fsession_reason *reason)
 {
 	struct bpf_prog *prog = get_prog(arg->prog_fd, reason);
 	struct fsession_session *s;
@@ -118,7 +127,7 @@ static struct fsession_session *attach(const struct fsession_attach *arg,
 	else
 		s = fsession_session_attach(prog, a, reason);
 	bpf_prog_put(prog);
-	return s;
+	return session_file(s);
 }
 
 static long op_attach(struct file *file, void *arg)
@@ -126,7 +135,7 @@ static long op_attach(struct file *file, void *arg)
 	enum fsession_reason reason = FSESSION_REASON_NONE;
 	struct fsession_attach *user = arg;
 	struct fsession_attachment *a;
-	struct fsession_session *s;
+	struct file *session;
 	int fd;
 
 	if (user->flags || user->reason)
@@ -135,10 +144,10 @@ static long op_attach(struct file *file, void *arg)
 	if (fd < 0)
 		return fd;
 	a = fsession_attachment_new(1);
-	s = a ? attach(user, a, &reason) : ERR_PTR(-ENOMEM);
+	session = a ? attach(user, a, &reason) : ERR_PTR(-ENOMEM);
 	fsession_attachment_free(a);
 	user->reason = reason;
-	return install(fd, s);
+	return start(fd, session);
 }
 
 /* Targets that are copied from and to the caller at a time. */
@@ -205,13 +214,14 @@ static u32 count_attached(const struct fsession_attachment *a)
 }
 
 /* NULL when a dry run is done. */
-static struct fsession_session *
-attach_multi(struct fsession_attach_multi *arg, struct fsession_attachment *a,
-	     enum fsession_reason *reason)
+static struct file *attach_multi(struct fsession_attach_multi *arg,
+				 struct fsession_attachment *a,
+				 enum fsession_reason *reason)
 {
 	struct fsession_target_desc __user *user = u64_to_user_ptr(arg->targets);
-	struct bpf_prog *prog;
 	struct fsession_session *s;
+	struct bpf_prog *prog;
+	struct file *file;
 	int err;
 
 	a->skip = arg->flags & FSESSION_MULTI_SKIP;
@@ -230,15 +240,19 @@ attach_multi(struct fsession_attach_multi *arg, struct fsession_attachment *a,
 	else
 		s = fsession_session_attach(prog, a, reason);
 	bpf_prog_put(prog);
+	file = session_file(s);
+	/* What ends without a reason ends for no target; it may be tried again. */
+	if (IS_ERR(file) && !*reason)
+		return file;
 	if (put_statuses(a, user)) {
-		if (!IS_ERR_OR_NULL(s))
-			fsession_session_detach(s);
+		if (!IS_ERR_OR_NULL(file))
+			fput(file);
 		*reason = FSESSION_REASON_NONE;
-		s = ERR_PTR(-EFAULT);
+		file = ERR_PTR(-EFAULT);
 	}
-	if (!IS_ERR(s))
+	if (!IS_ERR(file))
 		arg->attached = count_attached(a);
-	return s;
+	return file;
 }
 
 /* One of them at most. */
@@ -253,8 +267,7 @@ static long op_attach_multi(struct file *file, void *arg)
 	enum fsession_reason reason = FSESSION_REASON_NONE;
 	struct fsession_attach_multi *user = arg;
 	struct fsession_attachment *a;
-	struct fsession_session *s;
-	long ret;
+	struct file *session;
 	int fd;
 
 	if (!multi_flags_valid(user->flags) || user->reason ||
@@ -266,14 +279,10 @@ static long op_attach_multi(struct file *file, void *arg)
 	if (fd < 0)
 		return fd;
 	a = fsession_attachment_new(user->count);
-	s = a ? attach_multi(user, a, &reason) : ERR_PTR(-ENOMEM);
+	session = a ? attach_multi(user, a, &reason) : ERR_PTR(-ENOMEM);
 	fsession_attachment_free(a);
 	user->reason = reason;
-	ret = install(fd, s);
-	/* There may be no file for the session; then it is on nothing. */
-	if (ret < 0)
-		user->attached = 0;
-	return ret;
+	return start(fd, session);
 }
 
 /*

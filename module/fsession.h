@@ -607,6 +607,7 @@ void fsession_session_exit(void);	/* no session is left */
 struct fsession_session *fsession_session_attach(struct bpf_prog *prog,
 						 struct fsession_attachment *a,
 						 enum fsession_reason *reason);
+void fsession_session_start(struct fsession_session *s);
 int fsession_session_dry_run(const struct bpf_prog *prog,
 			     struct fsession_attachment *a,
 			     enum fsession_reason *reason);

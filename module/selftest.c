@@ -239,6 +239,7 @@ static int test_one(struct bpf_prog *prog, bool unbound, unsigned int args,
 		       (void *)func, s, reason);
 		return PTR_ERR(s);
 	}
+	fsession_session_start(s);
 
 	for (i = 0, wrong = NULL; i < CALLS && !wrong; i++)
 		wrong = check_call(args, nr, func, true);

@@ -359,8 +359,8 @@ static struct fsession_session *session_new(struct bpf_prog *prog,
  * @a: its targets, resolved
  * @reason: why not
  *
- * Returns the session, to be given to fsession_session_detach(), or an error
- * pointer.
+ * Its program does not run before fsession_session_start(). Returns the session, to
+ * be given to fsession_session_detach(), or an error pointer.
  */
 struct fsession_session *fsession_session_attach(struct bpf_prog *prog,
 						 struct fsession_attachment *a,
@@ -386,12 +386,20 @@ struct fsession_session *fsession_session_attach(struct bpf_prog *prog,
 	targets_done(s->targets, a);
 	sprint_symbol_no_offset(s->name,
 				s->targets->told[s->targets->first].func);
+	return s;
+}
+
+/**
+ * fsession_session_start() - from now on its program runs.
+ * @s: a session that was attached; nothing can go wrong for its owner any more
+ */
+void fsession_session_start(struct fsession_session *s)
+{
 	mutex_lock(&fsession_mutex);
 	s->visible = true;
 	mutex_unlock(&fsession_mutex);
-	WRITE_ONCE(s->prog, prog);
+	WRITE_ONCE(s->prog, s->held);
 	fsession_solo_start(s);
-	return s;
 }
 
 /**

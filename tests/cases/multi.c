@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 
 #include <bpf/btf.h>
 
@@ -787,7 +788,7 @@ CASE(multi_interrupted, "a signal ends the attach: EINTR, and nothing is left")
 	struct recording r = recording_load("count", ARG2);
 	struct sigaction action = { .sa_handler = be_interrupted };
 	struct itimerval soon = { .it_value = { .tv_usec = 1000 } };
-	unsigned int count = 200000, i, interrupted = 0;
+	unsigned int count = 200000, i, n, interrupted = 0, told = 0;
 	desc_t *t = calloc(count, sizeof(*t));
 	int got;
 
@@ -806,12 +807,57 @@ CASE(multi_interrupted, "a signal ends the attach: EINTR, and nothing is left")
 		interrupted += got == -EINTR;
 		if (got >= 0)
 			close(got);
+		/* It can be tried again as it is. */
+		for (n = 0; got == -EINTR && n < count; n++)
+			told += t[n].status || t[n].reason;
 		functions_forget(t, count);
 	}
 	CHECK_OP(interrupted, >, 0);
+	CHECK_EQ(told, 0);
 	nothing_attached(ARG1);
 	CHECK_EQ(r.rec->at[0].runs, 0);
 	recording_end(&r);
+}
+
+static void call_all_the_time(void *arg)
+{
+	(void)arg;
+	drop_inherited(-1);
+	for (;;)
+		tm_calls(ARG1, 1000);
+}
+
+CASE(multi_failed_has_run_nothing,
+     "an attach that fails at its very end has not run the program",
+     .timeout = 300)
+{
+	struct recording r = recording_load("count", ARG2);
+	int caller = ktest_fork(call_all_the_time, NULL), i;
+	/* Where a status can be read, and not written. */
+	desc_t *t = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	REQUIRE(t != MAP_FAILED);
+	t[0] = kernel_target("do_exit", 0);
+	t[1] = testmod_target(ARG1, 0);
+	SYS(mprotect(t, 4096, PROT_READ));
+	for (i = 0; i < 20; i++) {
+		CHECK_EQ(try_multi(r.prog_fd, t, 2, FSESSION_MULTI_SKIP),
+			 -EFAULT);
+		CHECK_EQ(last.reason, 0);
+		CHECK_EQ(last.attached, 0);
+		drain();
+	}
+	CHECK_EQ(r.rec->at[0].runs, 0);
+	CHECK_EQ(r.rec->at[1].runs, 0);
+	/* The same, and it can be written: the calls are there to be seen. */
+	SYS(mprotect(t, 4096, PROT_READ | PROT_WRITE));
+	r.fd = multi(r.prog_fd, t, 2, FSESSION_MULTI_SKIP);
+	WAIT_FOR(r.rec->at[0].runs > 0);
+	SYS(kill(caller, SIGKILL));
+	SYS(waitpid(caller, NULL, 0));
+	recording_end(&r);
+	nothing_attached(ARG1);
 }
 
 /*

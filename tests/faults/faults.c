@@ -119,7 +119,7 @@ static long do_deed(const struct deed *deed)
 			fdinfo(file);
 		else
 			fd_close(deed->file[i]);
-		file_put(file);
+		fput(file);
 	}
 	return ret;
 }
@@ -160,7 +160,7 @@ static void reap(void)
 	fd_close(issue(file, FSESSION_IOC_ATTACH, &verbs[VERB_ATTACH],
 		       USER_BASE));
 	fd_close(arg.attach.prog_fd);
-	file_put(file);
+	fput(file);
 	settle();
 	memset(user, 0, sizeof(user));
 }
@@ -256,7 +256,7 @@ static bool see_session(struct state *st, u32 *id)
 
 	user_put(USER_BASE, &arg, sizeof(arg.info));
 	ret = issue(file, FSESSION_IOC_INFO, &verbs[VERB_INFO], USER_BASE);
-	file_put(file);
+	fput(file);
 	if (ret == -ENOENT)
 		return false;
 	kernel_assert(!ret && st->nr < MAX_SESSIONS);
@@ -629,11 +629,27 @@ static bool may_time_out(const struct deed *deed, long ret)
 	       (has_failed(FAULT_MEMORY) || has_failed(FAULT_DEAD));
 }
 
+/* What is no function's fault is not said to be: it can be tried again as it is. */
+static void check_no_status(const struct outcome *is)
+{
+	struct fsession_target_desc d;
+	u32 i;
+
+	for (i = 0; i < is->arg.multi.count; i++) {
+		target_at(is, i, &d);
+		if (d.status || d.reason)
+			wrong("target %u: expected no status, got %s", i,
+			      strerror(-d.status));
+	}
+}
+
 static void check_failure(const struct deed *deed, const struct outcome *is)
 {
 	bool as_without = is->ret == without.ret &&
 			  is->reason == without.reason;
-	bool told = of_verb(deed, VERB_MULTI) && !has_failed(FAULT_COPY);
+	bool again = is->ret == -EINTR || is->ret == -ENOMEM;
+	bool told = of_verb(deed, VERB_MULTI) && !again &&
+		    !has_failed(FAULT_COPY);
 
 	if (!has_failed(FAULT_COPY) && !as_without &&
 	    !may_time_out(deed, is->ret) && !(told && of_target(is)) &&
@@ -642,6 +658,8 @@ static void check_failure(const struct deed *deed, const struct outcome *is)
 		      strerror(-is->ret), is->reason);
 	if (told)
 		check_statuses(is);
+	if (again && of_verb(deed, VERB_MULTI))
+		check_no_status(is);
 	same_state(&is->state, &before);
 }
 
@@ -725,7 +743,7 @@ static void check_stuck(void)
 		if (ret != -ENODEV)
 			wrong("%s, which ftrace keeps: expected %s, got %s",
 			      funcs[i].name, strerror(ENODEV), strerror(-ret));
-		file_put(file);
+		fput(file);
 		fd_close(arg.attach.prog_fd + 1);
 		fd_close(arg.attach.prog_fd);
 		settle();
@@ -751,7 +769,7 @@ static void end(void)
 	for (i = 0; i < nr_funcs; i++)
 		func_ipmodify(&funcs[i], false);
 	while (nr_away)
-		file_put(away[--nr_away]);
+		fput(away[--nr_away]);
 	for (i = 0; i < FDS; i++)
 		fd_close(i);
 	settle();

@@ -311,9 +311,10 @@ struct fsession_target_desc {
  * another user of the function's direct call.
  *
  * The statuses are written if the targets have been looked at, whether the ioctl
- * fails or not. The whole is one session: the program is on all functions from the
- * same moment on, and off them from the same moment on. A signal ends the ioctl
- * with EINTR and nothing attached.
+ * fails or not; but not where @reason is FSESSION_REASON_NONE, as with ENOMEM or with
+ * EINTR, of a signal, which are no target's. The whole is one session: the program is
+ * on all functions from the same moment on, and off them from the same moment on. An
+ * ioctl that fails has attached nothing, and the program has not run.
  *
  * Since ABI version 1, with FSESSION_FEATURE_MULTI. Returns the session's file
  * descriptor, or 0 of a dry run.

@@ -217,7 +217,7 @@ static u32 some_id(void)
 	if (file && file_kind(file) == FILE_SESSION)
 		id = ((struct fsession_session *)file->private_data)->id;
 	if (file)
-		file_put(file);
+		fput(file);
 	return number(id);
 }
 
@@ -316,7 +316,7 @@ static void do_ioctl(void)
 		return;
 	if (file->fops)
 		issue(file, cmd, v, at);
-	file_put(file);
+	fput(file);
 }
 
 /* More sessions on one function than there may be. */
@@ -336,7 +336,7 @@ static void do_crowd(void)
 		fd_close(arg.prog_fd);
 	}
 	if (file)
-		file_put(file);
+		fput(file);
 }
 
 /*
@@ -364,7 +364,7 @@ static void do_fdinfo(void)
 	if (!file)
 		return;
 	fdinfo(file);
-	file_put(file);
+	fput(file);
 }
 
 /* In the caller's context, whoever it interrupts. */

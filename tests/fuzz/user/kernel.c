@@ -587,7 +587,7 @@ enum file_kind file_kind(const struct file *file)
 	return container_of(file, struct open_file, file)->kind;
 }
 
-void file_put(struct file *file)
+void fput(struct file *file)
 {
 	struct open_file *f = container_of(file, struct open_file, file);
 
@@ -613,7 +613,7 @@ void fd_close(unsigned int fd)
 	f = fds[fd].file;
 	fds[fd].file = NULL;
 	fds[fd].o_path = false;
-	file_put(&f->file);
+	fput(&f->file);
 }
 
 int fd_dup(unsigned int fd, unsigned int to)
@@ -623,7 +623,7 @@ int fd_dup(unsigned int fd, unsigned int to)
 	if (!file)
 		return -EBADF;
 	if (to >= FDS || fds[to].reserved || to == fd) {
-		file_put(file);
+		fput(file);
 		return -EBUSY;
 	}
 	fd_close(to);

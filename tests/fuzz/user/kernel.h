@@ -616,6 +616,7 @@ void fd_install(unsigned int fd, struct file *file);
 struct file *anon_inode_getfile(const char *name,
 				const struct file_operations *fops, void *priv,
 				int flags);
+void fput(struct file *file);
 void seq_printf(struct seq_file *m, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

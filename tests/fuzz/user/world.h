@@ -118,10 +118,9 @@ enum file_kind {
 int fd_open(enum file_kind kind, struct bpf_prog *prog, unsigned int flags);
 void fd_close(unsigned int fd);
 int fd_dup(unsigned int fd, unsigned int to);
-/* With a reference, to be given to file_put(); NULL. */
+/* With a reference, to be given to fput(); NULL. */
 struct file *file_get(unsigned int fd);
 enum file_kind file_kind(const struct file *file);
-void file_put(struct file *file);
 /* The text of a file's fdinfo. */
 const char *fdinfo(struct file *file);
 bool fd_reserved(void);
