@@ -257,6 +257,10 @@ static int direct_detach(struct fsession_direct *direct)
 	       DIRECT_STEADY)
 		msleep(20);
 	err = fsession_direct_unregister(&direct->ops, direct->addr);
+	/* If it shut down on the way, only who asks next is told. */
+	if (!err && ftrace_set_filter_ips(&direct->ops, &direct->ip, 1, 0, 1) ==
+			    -ENODEV)
+		err = -ENODEV;
 	if (err) {
 		direct_abandon(err);
 		return err;

@@ -726,6 +726,7 @@ struct ftrace_ops {
 	unsigned int nr;
 	unsigned long addr; /* 0: not registered */
 	unsigned long flags;
+	bool done; /* it has been registered */
 	bool freed;
 };
 #define FTRACE_OPS_FL_ENABLED 1UL

@@ -514,7 +514,8 @@ int ftrace_set_filter_ips(struct ftrace_ops *ops, unsigned long *ips,
 
 	kernel_might_sleep();
 	kernel_assert(!kernel.mutexes && !remove && reset && !ops->freed);
-	if (shut_down())
+	/* What has been registered is as if it shut down before that was undone. */
+	if (ops->done ? ftrace_dead : shut_down())
 		return -ENODEV;
 	if (fault(FAULT_FTRACE))
 		return -ENOMEM;
@@ -608,6 +609,10 @@ int unregister_ftrace_direct(struct ftrace_ops *ops, unsigned long addr,
 	kernel_point();
 	if (shut_down())
 		return -ENODEV;
+	ops->done = true;
+	/* On the way: nothing is disarmed, and nobody is told. */
+	if (shut_down())
+		return 0;
 	for (i = 0; i < ops->nr; i++) {
 		struct func *f = func_at(ops->ips[i]);
 
