@@ -37,6 +37,7 @@ static const struct denied {
 	{ "preempt_count_sub", DENIED, "runs around programs" },
 	{ "rcu_*", DENIED, "RCU itself; programs run under it" },
 	{ "__rcu_*", DENIED, "RCU itself; programs run under it" },
+	{ "rcutree_*", DENIED, "RCU itself; programs run under it" },
 	{ "__bpf_prog_enter*", DENIED, "runs around programs" },
 	{ "__bpf_prog_exit*", DENIED, "runs around programs" },
 	{ "__bpf_tramp_*", DENIED, "runs around programs" },
@@ -57,6 +58,16 @@ static const struct denied {
 	{ "intel_idle*", DENIED, "idle: RCU does not watch" },
 	{ "mwait_idle", DENIED, "idle: RCU does not watch" },
 	{ "poll_idle", DENIED, "idle: RCU does not watch" },
+	/* These change whether RCU watches. */
+	{ "ct_idle_*", DENIED, "the way into idle and out of it" },
+	{ "ct_irq_*", DENIED, "the way into idle and out of it" },
+	{ "ct_kernel_*", DENIED, "the way into idle and out of it" },
+	{ "ct_nmi_*", DENIED, "the way into idle and out of it" },
+	{ "ct_user_*", DENIED, "the way to user space and back" },
+	/* RCU does not wait for a CPU that comes, before it has said so. */
+	{ "cpuhp_ap_sync_alive", DENIED, "the CPU comes" },
+	{ "fpu__init_cpu*", DENIED, "the CPU comes" },
+	{ "load_ucode_*", DENIED, "the CPU comes" },
 #ifdef CONFIG_PREEMPT_RT
 	/* rcu_read_unlock() itself may call these, and a program runs in it. */
 	{ "raise_softirq_irqoff", DENIED, "RCU's own way out" },
@@ -120,6 +131,7 @@ static const struct denied {
 	{ "acpi_hw_extended_sleep", NORETURN, "the machine sleeps" },
 	{ "acpi_hw_legacy_sleep", NORETURN, "the machine sleeps" },
 	{ "acpi_hw_write*", NORETURN, "the machine sleeps" },
+	{ "acpi_os_write_memory", NORETURN, "the machine sleeps" },
 	{ "acpi_os_write_port", NORETURN, "the machine sleeps" },
 	{ "acpi_write", NORETURN, "the machine sleeps" },
 	{ "psci_system_suspend*", NORETURN, "the machine sleeps" },
