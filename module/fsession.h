@@ -315,6 +315,7 @@ struct fsession_attachment {
 	bool skip;			/* attach those that can be */
 	bool dry_run;			/* attach nothing */
 	bool unbound;			/* let no function have a stub of its own */
+	bool own;			/* the program's own function is a target */
 	struct module *owner;		/* of all targets; a reference, or NULL */
 	char symbol[KSYM_SYMBOL_LEN];	/* scratch */
 	struct fsession_target target[];

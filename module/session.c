@@ -321,6 +321,18 @@ static bool prog_is_leaf(const struct bpf_prog *prog)
 	return true;
 }
 
+/*
+ * May a run of the program be preempted, so that an exit finds it half done? A session
+ * lets none be but of a sleepable one, and on PREEMPT_RT. bpf(2) does: it can still
+ * attach the program to its own function, if the session is not sure to be on that.
+ */
+static bool may_be_preempted(const struct fsession_session *s,
+			     const struct fsession_attachment *a)
+{
+	return s->sleepable || IS_ENABLED(CONFIG_PREEMPT_RT) || !a->own ||
+	       a->skip;
+}
+
 static struct fsession_session *session_new(struct bpf_prog *prog,
 					    struct fsession_attachment *a)
 {
@@ -339,8 +351,8 @@ static struct fsession_session *session_new(struct bpf_prog *prog,
 	s->held = prog;
 	s->sleepable = fsession_prog_sleepable(prog);
 	s->leaf = prog_is_leaf(prog);
-	s->exclusive = (s->sleepable || IS_ENABLED(CONFIG_PREEMPT_RT)) &&
-		       fsession_prog_private_stack(prog);
+	s->exclusive = fsession_prog_private_stack(prog) &&
+		       may_be_preempted(s, a);
 	s->prog_id = prog->aux->id;
 	s->owner = get_pid(task_tgid(current));
 	s->attach_cookie = a->target[0].attach_cookie;

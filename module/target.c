@@ -507,6 +507,7 @@ int fsession_target_resolve(struct bpf_prog *prog,
 					 t->btf_id >= fsession_btf_base.types);
 	if (!err && a->owner)
 		err = check_owner(prog, a, t);
+	a->own = !err;
 	*reason = t->reason;
 	return err;
 }
@@ -582,7 +583,9 @@ static int resolve_one(struct multi *m, struct fsession_attachment *a,
 		return fsession_refuse(t, -EPROTO, FSESSION_REASON_CONTEXT);
 	if (m->sleepable && !may_sleep(m, a, t))
 		return fsession_refuse(t, -EINVAL, FSESSION_REASON_SLEEPABLE);
-	if (t->func != m->own && !fsession_helper_allowed(m->calls, a->symbol))
+	if (t->func == m->own)
+		a->own = true;
+	else if (!fsession_helper_allowed(m->calls, a->symbol))
 		return fsession_refuse(t, -EINVAL, FSESSION_REASON_HELPER);
 	return set_layout(t, &model, m->btf, proto);
 }

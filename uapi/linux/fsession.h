@@ -66,10 +66,11 @@
  * running on that CPU, or because a quarter or less of the kernel stack was left
  * (on x86_64: of the task's; of an interrupt's nobody asks); it has neither an entry
  * nor an exit run. *dropped* calls left after detach, or on a CPU on which a run of
- * the program had been preempted (a sleepable one; any on PREEMPT_RT), if the kernel
- * gives it a stack of its own for each CPU (from 6.13 on). *abandoned* calls will
- * never leave: their task exited inside the function. Calls made where RCU does not
- * watch (idle) are not seen.
+ * the program had been preempted (a sleepable one; any on PREEMPT_RT; one that bpf(2)
+ * has attached meanwhile to its own function, which the session is not on), if the
+ * kernel gives it a stack of its own for each CPU (from 6.13 on). *abandoned* calls
+ * will never leave: their task exited inside the function. Calls made where RCU does
+ * not watch (idle) are not seen.
  *
  *
  * DOC: Argument structures
