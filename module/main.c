@@ -58,12 +58,12 @@ static void __exit fsession_exit_module(void)
 	fsession_dev_exit();
 	fsession_session_exit();
 	fsession_abandon_exit();
-	fsession_site_exit();
 	/* Tasks in the stub, wherever they were preempted. */
 	synchronize_rcu_tasks();
 	/* Interrupts and the idle task, which tasks RCU does not cover. */
 	synchronize_rcu_tasks_rude();
 	/* kvfree_rcu() needs no text of ours. */
+	fsession_site_exit();
 	fsession_target_exit();
 }
 
