@@ -28,8 +28,8 @@ struct module_btf {
 /*
  * Under @lock. @vmlinux is parsed once for all programs of an object and
  * dropped at the next attach. @held keeps open the file descriptors that were
- * handed to libbpf, one per module, as the load that uses one comes after we
- * have returned it.
+ * handed to libbpf, one for each time that a module was loaded, as the load that uses
+ * one comes after we have returned it, in whatever thread.
  */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct btf *vmlinux;
@@ -105,24 +105,16 @@ static int find_module_func(const struct module_btf *mod, const char *name,
 	return 0;
 }
 
-/* Keeps @mod->fd, or what is held for that module already; returns which. */
+/* Keeps @mod->fd, or what is held for that BTF object already; returns which. */
 static int hold(const struct module_btf *mod)
 {
 	struct module_btf *h;
 
-	for (h = held; h; h = h->next)
-		if (!strcmp(h->name, mod->name))
-			break;
-	if (h && h->id == mod->id) {
-		close(mod->fd);
-		return h->fd;
-	}
-	if (h) {
-		/* The module was loaded anew; the old object is of no use. */
-		close(h->fd);
-		h->id = mod->id;
-		h->fd = mod->fd;
-		return h->fd;
+	for (h = held; h; h = h->next) {
+		if (h->id == mod->id) {
+			close(mod->fd);
+			return h->fd;
+		}
 	}
 	h = malloc(sizeof(*h));
 	if (!h) {
