@@ -175,7 +175,10 @@ static void empty_trace(const struct target *t)
 	REQUIRE(truncate_file(TRACING "trace"));
 }
 
-/* Lines of the trace that have @what. */
+/*
+ * Lines of the trace that have @what. A call that changed CPUs has two in the function
+ * graph, the second one in a comment.
+ */
 static unsigned int trace_lines(const char *what)
 {
 	FILE *f = fopen(TRACING "trace", "re");
@@ -185,7 +188,8 @@ static unsigned int trace_lines(const char *what)
 	if (!f)
 		FAIL("trace: %s", strerror(errno));
 	while (fgets(line, sizeof(line), f))
-		lines += *line != '#' && strstr(line, what);
+		lines += *line != '#' && strstr(line, what) &&
+			 !strstr(line, "/* ");
 	fclose(f);
 	return lines;
 }
