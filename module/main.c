@@ -58,7 +58,7 @@ static void __exit fsession_exit_module(void)
 	fsession_dev_exit();
 	fsession_session_exit();
 	fsession_abandon_exit();
-	/* Tasks in the stub, wherever they were preempted. */
+	/* Tasks in the stub, wherever they were preempted; they may yet read the table. */
 	synchronize_rcu_tasks();
 	/* Interrupts and the idle task, which tasks RCU does not cover. */
 	synchronize_rcu_tasks_rude();

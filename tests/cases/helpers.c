@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "functions.h"
 #include "progs/helpers.h"
 #include "session.h"
 
@@ -16,13 +17,13 @@ static void only_its_own(int prog, struct fsession_target_desc t[2])
 	struct fsession_attach_multi multi;
 	int fd;
 
+	functions_forget(t, 2);
 	CHECK_EQ(try_attach_multi(prog, t, 2, 0, &multi), -EINVAL);
 	CHECK_EQ(multi.reason, FSESSION_REASON_HELPER);
 	check_target(&t[0], 0, 0);
 	check_target(&t[1], -EINVAL, FSESSION_REASON_HELPER);
 
-	t[1].status = 0;
-	t[1].reason = 0;
+	functions_forget(t, 2);
 	fd = try_attach_multi(prog, t, 2, FSESSION_MULTI_SKIP, &multi);
 	REQUIRE(fd >= 0);
 	CHECK_EQ(multi.attached, 1);
@@ -62,9 +63,12 @@ CASE(multi_helper_sk_storage,
 {
 	static const char *const names[] = { "calls_sk_storage",
 					     "deletes_sk_storage" };
-	struct fsession_target_desc t[] = {
+	struct fsession_target_desc own[] = {
 		kernel_target("tcp_close", 0),
 		kernel_target("bpf_sk_storage_free", 0),
+	};
+	struct fsession_target_desc two[] = {
+		own[0],
 		kernel_target("tcp_shutdown", 0),
 	};
 	struct bpf_object *obj = open_object("helpers");
@@ -76,10 +80,9 @@ CASE(multi_helper_sk_storage,
 		want(obj, names[i], NULL);
 	load(obj);
 	for (i = 0; i < 2; i++) {
-		t[1] = kernel_target("bpf_sk_storage_free", 0);
-		only_its_own(prog_fd(obj, names[i]), t);
-		t[1] = t[2];
-		fd = try_attach_multi(prog_fd(obj, names[i]), t, 2, 0, &multi);
+		only_its_own(prog_fd(obj, names[i]), own);
+		fd = try_attach_multi(prog_fd(obj, names[i]), two, 2, 0,
+				      &multi);
 		REQUIRE(fd >= 0);
 		CHECK_EQ(multi.attached, 2);
 		close(fd);

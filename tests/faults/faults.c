@@ -647,9 +647,10 @@ static void check_failure(const struct deed *deed, const struct outcome *is)
 {
 	bool as_without = is->ret == without.ret &&
 			  is->reason == without.reason;
-	bool again = is->ret == -EINTR || is->ret == -ENOMEM;
-	bool told = of_verb(deed, VERB_MULTI) && !again &&
-		    !has_failed(FAULT_COPY);
+	bool multi = of_verb(deed, VERB_MULTI);
+	/* Where the structure could not be copied back, there is no reason in it. */
+	bool untold = multi && !is->reason && is->ret != -EFAULT;
+	bool told = multi && !untold && !has_failed(FAULT_COPY);
 
 	if (!has_failed(FAULT_COPY) && !as_without &&
 	    !may_time_out(deed, is->ret) && !(told && of_target(is)) &&
@@ -658,7 +659,7 @@ static void check_failure(const struct deed *deed, const struct outcome *is)
 		      strerror(-is->ret), is->reason);
 	if (told)
 		check_statuses(is);
-	if (again && of_verb(deed, VERB_MULTI))
+	if (untold)
 		check_no_status(is);
 	same_state(&is->state, &before);
 }

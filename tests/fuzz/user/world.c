@@ -413,16 +413,15 @@ long copy_from_kernel_nofault(void *to, const void *from, size_t n)
 
 struct bpf_prog *prog_new(unsigned int func, unsigned int flags)
 {
+#define CALLS(helper)                                            \
+	{                                                        \
+		{ .code = BPF_JMP | BPF_CALL, .imm = (helper) }, \
+			{ .code = BPF_JMP | BPF_EXIT },          \
+	}
 	static const struct bpf_insn insns[ARRAY_SIZE(helpers)][2] = {
-		{ { .code = BPF_JMP | BPF_CALL },
-		  { .code = BPF_JMP | BPF_EXIT } },
-		{ { .code = BPF_JMP | BPF_CALL, .imm = 1 },
-		  { .code = BPF_JMP | BPF_EXIT } },
-		{ { .code = BPF_JMP | BPF_CALL, .imm = 2 },
-		  { .code = BPF_JMP | BPF_EXIT } },
-		{ { .code = BPF_JMP | BPF_CALL, .imm = 3 },
-		  { .code = BPF_JMP | BPF_EXIT } },
+		CALLS(0), CALLS(1), CALLS(2), CALLS(3)
 	};
+#undef CALLS
 	static u32 last_id;
 	const struct func *f = &funcs[func % nr_funcs];
 	const struct btf *btf = f->in_module ? &module_btf : &kernel_btf;
