@@ -184,10 +184,11 @@ boot_stillborn() {
 	! grep -F 'Run /init as init process' "$work/log" >/dev/null
 }
 
-# boot_watch PID: ends the guest if its kernel takes too long to come to our first program, or if nothing comes out of it for
-# too long after that: somewhat longer than the guest's own patience, since what it has to say itself is better.
+# boot_watch PID: ends the guest if its kernel takes too long to come to our first program, or if its command says nothing for
+# too long after that: somewhat longer than the guest's own patience, since what it has to say itself is better. What the
+# kernel says is no sign of life: one that is stuck says so for ever.
 boot_watch() {
-	local start=$SECONDS sizes before=''
+	local start=$SECONDS spoke=0 sizes before='' log log_before=''
 	while kill -0 "$1" 2>/dev/null && boot_stillborn; do
 		if ((SECONDS - start > boot_patience)); then
 			say "the guest's kernel is not up after $boot_patience s"
@@ -198,10 +199,12 @@ boot_watch() {
 	done
 	((opt_silence)) || return 0
 	while kill -0 "$1" 2>/dev/null; do
-		sizes=$(stat -c %s "$work"/{out,err,log})
+		sizes=$(stat -c %s "$work"/{out,err}) log=$(stat -c %s "$work/log")
+		[[ $log == "$log_before" ]] || log_before=$log spoke=$SECONDS
 		if [[ $sizes != "$before" ]]; then
 			before=$sizes start=$SECONDS
 		elif ((SECONDS - start > opt_silence * 5 / 4 + 20)); then
+			((SECONDS - spoke > opt_silence)) || printf '\nharness: the kernel spoke\n' >>"$work/log"
 			boot_autopsy "$1"
 			kill "$1"
 			return
@@ -248,7 +251,11 @@ boot_judge() {
 
 	boot_status=$STATUS_BROKEN
 	if grep "^harness: QEMU's threads" "$work/log" >/dev/null; then	# by boot_autopsy
-		say "the guest hung: not a word from it for $opt_silence s, nor from its kernel"
+		if grep -x 'harness: the kernel spoke' "$work/log" >/dev/null; then	# by boot_watch
+			say "the guest hung: not a word from it for $opt_silence s, but from its kernel"
+		else
+			say "the guest hung: not a word from it for $opt_silence s, nor from its kernel"
+		fi
 	elif [[ $1 == 124 || $1 == 137 ]]; then
 		say "the guest hung: no result within $opt_timeout s"
 	elif [[ $1 != 0 ]]; then
