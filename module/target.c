@@ -537,6 +537,20 @@ static bool may_sleep(const struct multi *m,
 	       strstarts(a->symbol, FSESSION_SYSCALL_PREFIX);
 }
 
+/* What the functions are called, if @a's owner is the module that their BTF is of. */
+static int get_names(struct multi *m, struct fsession_attachment *a,
+		     struct fsession_target *t)
+{
+	struct fsession_btf *names = fsession_btf_get(m->btf, a->owner);
+
+	if (names == ERR_PTR(-ENOMEM))
+		return fsession_refuse(t, -ENOMEM, FSESSION_REASON_NONE);
+	if (IS_ERR(names))
+		return fsession_refuse(t, -ESTALE, FSESSION_REASON_NAME);
+	m->names = names;
+	return 0;
+}
+
 /*
  * A program may be put on a function that it was not verified for if what it
  * reads from its context is of the same type there, if the function is what the BTF
@@ -557,23 +571,16 @@ static int resolve_one(struct multi *m, struct fsession_attachment *a,
 	if (!func || !proto || m->in_module != of_module)
 		return fsession_refuse(t, -EINVAL, FSESSION_REASON_BTF_ID);
 	err = fsession_target_at(a, t, NULL, m->in_module);
-	if (err)
-		return err;
 	/* Not before its module is pinned, which keeps the BTF. */
-	if (!m->names) {
-		struct fsession_btf *names = fsession_btf_get(m->btf, a->owner);
-
-		if (names == ERR_PTR(-ENOMEM))
-			return fsession_refuse(t, -ENOMEM,
-					       FSESSION_REASON_NONE);
-		if (IS_ERR(names)) {
-			/* Another module's address, which may be the first one. */
+	if (!err && !m->names)
+		err = get_names(m, a, t);
+	if (err) {
+		/* Then another module's may be pinned, by the first address. */
+		if (!m->names) {
 			module_put(a->owner);
 			a->owner = NULL;
-			return fsession_refuse(t, -ESTALE,
-					       FSESSION_REASON_NAME);
 		}
-		m->names = names;
+		return err;
 	}
 	if (!fsession_btf_name_is(m->names, func, a->symbol, strlen(a->symbol)))
 		return fsession_refuse(t, -ESTALE, FSESSION_REASON_NAME);

@@ -373,6 +373,13 @@ CASE(multi_foreign_first,
 		   FSESSION_REASON_AMBIGUOUS);
 	module[0].addr = symbol("fsession_selftest_regs", "fsession");
 	check_left(ARG1, module, -ESTALE, FSESSION_REASON_NAME);
+	/* Also where that is no function, or none that can be traced. */
+	functions_forget(module, 2);
+	module[0].addr++;
+	check_left(ARG1, module, -ESTALE, FSESSION_REASON_NAME);
+	functions_forget(module, 2);
+	module[0].addr = symbol("fsession_stub", "fsession");
+	check_left(ARG1, module, -ENOENT, FSESSION_REASON_NO_SITE);
 }
 
 CASE(multi_denied, "what must not be traced is refused as for one")
