@@ -65,10 +65,15 @@ static const struct denied {
 	{ "ct_nmi_*", DENIED, "the way into idle and out of it" },
 	{ "ct_user_*", DENIED, "the way to user space and back" },
 	/* RCU does not wait for a CPU that comes, before it has said so. */
+	{ "__apply_microcode_*", DENIED, "the CPU comes" },
+	{ "apply_microcode_*", DENIED, "the CPU comes" },
 	{ "cpuhp_ap_sync_alive", DENIED, "the CPU comes" },
+	{ "enter_lazy_tlb", DENIED, "the CPU comes" },
 	{ "fpu__init_cpu*", DENIED, "the CPU comes" },
+	{ "initialize_tlbstate_and_flush", DENIED, "the CPU comes" },
 	{ "load_ucode_*", DENIED, "the CPU comes" },
-#ifdef CONFIG_PREEMPT_RT
+	{ "x2apic_setup", DENIED, "the CPU comes" },
+#if defined(CONFIG_PREEMPT_RT) || defined(CONFIG_PROVE_RCU)
 	/* rcu_read_unlock() itself may call these, and a program runs in it. */
 	{ "raise_softirq_irqoff", DENIED, "RCU's own way out" },
 	{ "__raise_softirq_irqoff", DENIED, "RCU's own way out" },

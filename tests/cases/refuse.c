@@ -260,6 +260,11 @@ CASE(refuse_denied, "functions whose tracing breaks the kernel: EACCES")
 		"ct_irq_enter_irqson",
 		"ct_irq_exit_irqson",
 		"cpuhp_ap_sync_alive",
+		"enter_lazy_tlb",
+#ifdef __x86_64__
+		"initialize_tlbstate_and_flush",
+		"x2apic_setup",
+#endif
 		"preempt_count_add",
 		"preempt_count_sub",
 		"arch_cpu_idle",
