@@ -58,7 +58,9 @@ static int shared_get(struct fsession_direct *direct)
 	unsigned int i;
 
 	do {
-		i = find_first_zero_bit(shared_used, FSESSION_SHARED_STUBS);
+		/* Asked again below. */
+		i = data_race(find_first_zero_bit(shared_used,
+						  FSESSION_SHARED_STUBS));
 		if (i >= FSESSION_SHARED_STUBS)
 			return -EBUSY;
 	} while (test_and_set_bit(i, shared_used));
@@ -74,7 +76,8 @@ static void shared_put(struct fsession_direct *direct)
 	if (direct->shared < 0)
 		return;
 	WRITE_ONCE(fsession_shared_body[direct->shared], 0);
-	clear_bit(direct->shared, shared_used);
+	/* Whoever takes it next writes its body after us. */
+	clear_bit_unlock(direct->shared, shared_used);
 	direct->shared = -1;
 }
 

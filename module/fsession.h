@@ -138,10 +138,9 @@ struct fsession_layout {
 struct fsession_site {
 	const struct fsession_list *list;
 	unsigned long func;		/* the symbol, before any ENDBR */
-	struct fsession_reg *reg;
+	struct fsession_reg *reg;	/* NULL: not in the table any more */
 	u32 key;			/* low half of body, for the stub */
-	u16 layout : 10;		/* number of a wide one, or 0 */
-	u16 refused : 1;		/* by ftrace: was never armed */
+	u16 layout : 11;		/* number of a wide one, or 0 */
 	u16 offset : 5;			/* of body in the function */
 	u16 meta;			/* ctx[-1] of the stub's own entry runs */
 };

@@ -148,7 +148,7 @@ static void reg_free(struct fsession_reg *reg)
 
 	lockdep_assert_held(&fsession_mutex);
 	for (site = reg->site; site < reg->site + reg->nr; site++) {
-		if (!site->refused)
+		if (site->reg)
 			table_remove(site);
 	}
 	list_del(&reg->node);
@@ -423,7 +423,7 @@ static int reg_register(struct fsession_attachment *a, struct fsession_reg *reg)
 		if (t->status || list_empty(&reg->directs)) {
 			site_set_list(t->site, NULL);
 			table_remove(t->site);
-			t->site->refused = true;
+			t->site->reg = NULL;
 		}
 	}
 	if (list_empty(&reg->directs))

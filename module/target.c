@@ -315,7 +315,8 @@ static struct module *pin_module(const char *name)
 	 * Before a module is live its init may fail, which waits for nobody. Our
 	 * own traces itself in its init.
 	 */
-	if (mod && (mod == THIS_MODULE || mod->state == MODULE_STATE_LIVE) &&
+	if (mod &&
+	    (mod == THIS_MODULE || READ_ONCE(mod->state) == MODULE_STATE_LIVE) &&
 	    try_module_get(mod))
 		owner = mod;
 	kobject_put(kobj);

@@ -66,6 +66,7 @@ void kernel_die(const char *file, int line, const char *what)
  */
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define READ_ONCE_NOCHECK(x)	READ_ONCE(x)
+#define data_race(x)		(x)
 #define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
 #define smp_load_acquire(p)	READ_ONCE(*(p))
 #define smp_store_release(p, v) WRITE_ONCE(*(p), v)
@@ -379,7 +380,7 @@ static inline bool test_and_set_bit(unsigned long i, u8 *map)
 	return was;
 }
 
-static inline void clear_bit(unsigned long i, u8 *map)
+static inline void clear_bit_unlock(unsigned long i, u8 *map)
 {
 	kernel_assert(map[i]);
 	map[i] = 0;
