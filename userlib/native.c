@@ -32,17 +32,25 @@ static struct {
 	int multi_err;
 } outcome;
 
+/* BPF_LINK_CREATE: a file descriptor, or a negative errno of user space's. */
+static int create(union bpf_attr *attr)
+{
+	int fd = syscall(__NR_bpf, BPF_LINK_CREATE, attr, sizeof(*attr));
+
+	if (fd < 0)
+		return errno == ENOTSUPP ? -EOPNOTSUPP : -errno;
+	return fd;
+}
+
 static int link_create(int prog_fd, uint64_t cookie)
 {
 	union bpf_attr attr;
-	int fd;
 
 	memset(&attr, 0, sizeof(attr));
 	attr.link_create.prog_fd = prog_fd;
 	attr.link_create.attach_type = FSESSION_ATTACH_TYPE_NATIVE;
 	attr.link_create.tracing.cookie = cookie;
-	fd = syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-	return fd < 0 ? -errno : fd;
+	return create(&attr);
 }
 
 /* Functions of one link, in the kernel's terms. */
@@ -55,7 +63,7 @@ struct many {
 static int link_create_multi(int prog_fd, const struct many *m, uint32_t from,
 			     uint32_t cnt)
 {
-	/* BPF_LINK_CREATE with link_create.tracing_multi. */
+	/* link_create.tracing_multi */
 	struct {
 		uint32_t prog_fd;
 		uint32_t target_fd;
@@ -64,7 +72,7 @@ static int link_create_multi(int prog_fd, const struct many *m, uint32_t from,
 		uint64_t ids __attribute__((aligned(8)));
 		uint64_t cookies __attribute__((aligned(8)));
 		uint32_t cnt;
-	} create = {
+	} multi = {
 		.prog_fd = prog_fd,
 		.attach_type = FSESSION_ATTACH_TYPE_NATIVE_MULTI,
 		.ids = (uintptr_t)(m->ids + from),
@@ -72,12 +80,10 @@ static int link_create_multi(int prog_fd, const struct many *m, uint32_t from,
 		.cnt = cnt,
 	};
 	union bpf_attr attr;
-	int fd;
 
 	memset(&attr, 0, sizeof(attr));
-	memcpy(&attr, &create, sizeof(create));
-	fd = syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-	return fd < 0 ? -errno : fd;
+	memcpy(&attr, &multi, sizeof(multi));
+	return create(&attr);
 }
 
 /* A refusal that says nothing about the kernel, and may be another next time. */
@@ -138,7 +144,7 @@ static int try_program(const struct fsession__native_kfuncs *kfuncs,
 	if (link >= 0)
 		close(link);
 	/* Any other failure may be about that one function, which is in use. */
-	if (link == -EOPNOTSUPP || link == -ENOTSUPP) {
+	if (link == -EOPNOTSUPP) {
 		*why = "it does not attach a program to its own fsession";
 		return link;
 	}
@@ -214,7 +220,7 @@ static int attempt_multi(void)
 	close(prog);
 	if (link >= 0)
 		close(link);
-	return link == -EOPNOTSUPP || link == -ENOTSUPP ? -EOPNOTSUPP : 0;
+	return link == -EOPNOTSUPP ? link : 0;
 }
 
 /* fsession__native_probe() for one program on many functions. */
