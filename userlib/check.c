@@ -209,17 +209,19 @@ static bool is_of_function(int err)
 /*
  * Finds a member that a program can be loaded for, by loading one that does
  * nothing. Returns that one's file descriptor or a negative errno, explained as
- * one of loading @object. *@btf_fd is as of fsession__target_find().
+ * one of loading @object, but for -ESRCH: there is none among those *@tried, of
+ * which *@first is the first. *@btf_fd is as of fsession__target_find().
  */
-int fsession__targets_pick(struct fsession_targets *set, const char *object,
-			   bool sleepable, const struct func **pick,
-			   int *btf_fd)
+static int pick(struct fsession_targets *set, const char *object,
+		bool sleepable, const struct func **pick, int *btf_fd,
+		const struct func **first, size_t *tried)
 {
-	const struct func *first = NULL;
-	size_t i, tried = 0;
 	int fd = -ESRCH;
+	size_t i;
 
 	*btf_fd = 0;
+	*first = NULL;
+	*tried = 0;
 	if (set->module) {
 		*btf_fd = fsession__module_btf_fd(set->module);
 		if (*btf_fd < 0) {
@@ -229,11 +231,11 @@ int fsession__targets_pick(struct fsession_targets *set, const char *object,
 			return *btf_fd;
 		}
 	}
-	for (i = 0; i < set->cnt && tried < MAX_TRIES; i++) {
+	for (i = 0; i < set->cnt && *tried < MAX_TRIES; i++) {
 		if (set->at[i]->t.status)
 			continue;
-		if (!tried++)
-			first = set->at[i];
+		if (!(*tried)++)
+			*first = set->at[i];
 		fd = load_nothing(set->at[i]->t.btf_id, *btf_fd, sleepable);
 		*pick = set->at[i];
 		if (fd >= 0)
@@ -242,12 +244,26 @@ int fsession__targets_pick(struct fsession_targets *set, const char *object,
 			break;
 	}
 	if (is_of_function(fd))
-		fd = -ESRCH;
-	if (fd == -EPERM || fd == -EACCES) {
+		return -ESRCH;
+	if (fd == -EPERM || fd == -EACCES)
 		fsession__explain_eperm("load", object, fd);
-	} else if (fd != -ESRCH) {
+	else
 		pr_fail("load", object, fd, "no program can be loaded now");
-	} else if (!set->cnt) {
+	return fd;
+}
+
+/* pick(), which explains -ESRCH as well. */
+int fsession__targets_pick(struct fsession_targets *set, const char *object,
+			   bool sleepable, const struct func **picked,
+			   int *btf_fd)
+{
+	const struct func *first;
+	size_t tried;
+	int fd = pick(set, object, sleepable, picked, btf_fd, &first, &tried);
+
+	if (fd != -ESRCH)
+		return fd;
+	if (!set->cnt) {
 		pr_fail("load", object, fd, "there is no function in the set");
 	} else if (!first) {
 		first = set->at[0];
@@ -262,23 +278,35 @@ int fsession__targets_pick(struct fsession_targets *set, const char *object,
 	return fd;
 }
 
-/* The program to ask with where the caller has none. */
+/* The program to ask with where the caller has none; -ESRCH is as of pick(). */
 static int check_with_nothing(struct fsession_targets *set, const char *object)
 {
+	const struct func *picked, *first;
 	struct fsession_targets *any;
-	const struct func *pick;
 	int fd, btf_fd;
+	size_t tried;
 
 	if (set->module)
-		return fsession__targets_pick(set, object, false, &pick,
-					      &btf_fd);
+		return pick(set, object, false, &picked, &btf_fd, &first,
+			    &tried);
 	/* Any function of the kernel does, also if none of the set does. */
 	any = fsession__targets_of_pattern(FSESSION_ANY_FUNCTION);
 	if (!any)
 		return -errno;
-	fd = fsession__targets_pick(any, object, false, &pick, &btf_fd);
+	fd = fsession__targets_pick(any, object, false, &picked, &btf_fd);
 	fsession_targets__free(any);
 	return fd;
+}
+
+/* Refuses what is left of @set, for which the verifier takes no program. */
+static void refuse_left(struct fsession_targets *set)
+{
+	size_t i;
+
+	for (i = 0; i < set->cnt; i++)
+		if (!set->at[i]->t.status)
+			fsession__target_refuse(set->at[i], -EOPNOTSUPP,
+						FSESSION_REASON_ARGS, NULL);
 }
 
 static int check_module(struct fsession_targets *set,
@@ -290,6 +318,10 @@ static int check_module(struct fsession_targets *set,
 		return 0;
 	if (fd < 0) {
 		fd = own = check_with_nothing(set, object);
+		if (own == -ESRCH && set->module) {
+			refuse_left(set);
+			return 0;
+		}
 		if (own < 0)
 			return own;
 	}
@@ -315,7 +347,9 @@ LIBFSESSION_API int fsession_targets__check(struct fsession_targets *set,
 		return fsession__err(-EINVAL);
 	}
 	if (prog)
-		backend = fsession__prog_backend(prog);
+		backend = fsession_program__is_session(prog)
+				  ? fsession__prog_backend(prog)
+				  : -EINVAL;
 	else
 		backend = fsession__multi_backend("check", object);
 	if (backend < 0) {

@@ -60,6 +60,9 @@ status_is 0 fsession list bpf_fentry_test1
 status_is 1 fsession list "$mod:fsession_test_notrace"
 refused fsession_test_notrace 'No such file or directory'
 equal "names" "$(names)" ''
+# For which the verifier takes no program at all.
+status_is 1 fsession list "$mod:fsession_test_variadic"
+refused fsession_test_variadic 'Operation not supported'
 # Nothing was left to look at: that is not what was meant.
 status_is 2 fsession list "$mod:fsession_test_arg1" -x "$mod:fsession_test_arg1"
 equal "lines of nothing" "$(cat "$tmp/out")" ''

@@ -1339,6 +1339,21 @@ CASE(library_multi_check, "what could be attached to is what will be",
 	nothing_attached();
 }
 
+CASE(library_multi_check_kind,
+     "a program of another section is not asked about")
+{
+	struct bpf_object *kinds = open_object("kinds");
+	struct bpf_program *prog = want(kinds, "prog_fexit", ARG(1));
+	struct fsession_targets *set = set_of(MODULE, ONE_DIGIT);
+
+	load(kinds);
+	forget_said();
+	CHECK_EQ(fsession_targets__check(set, prog), -EINVAL);
+	CHECK_SAID("prog_fexit");
+	fsession_targets__free(set);
+	bpf_object__close(kinds);
+}
+
 /*
  * Programs that read their context by themselves
  */
