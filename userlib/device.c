@@ -14,7 +14,8 @@
 #include "internal.h"
 
 #define MODULE_BTF   "/sys/kernel/btf/fsession"
-#define MODULE_SYSFS "/sys/module/fsession"
+#define SYSFS	     "/sys/module"
+#define MODULE_SYSFS SYSFS "/fsession"
 
 /* Of a struct that a caller gives; as the module has it. */
 #define MAX_SIZE 4096
@@ -202,8 +203,9 @@ LIBFSESSION_API int libfsession_drain(unsigned int timeout_ms)
 		.timeout_ms = timeout_ms,
 	};
 
-	/* No module, no sessions of it. */
-	if (is_missing(FSESSION_DEV) && is_missing(MODULE_SYSFS))
+	/* No module, no sessions of it, though a node may be left of one. */
+	if (is_missing(MODULE_SYSFS) &&
+	    (is_missing(FSESSION_DEV) || !is_missing(SYSFS)))
 		return 0;
 	return fsession__err(device_call("drain", FSESSION_IOC_DRAIN, &drain));
 }

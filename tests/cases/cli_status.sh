@@ -40,7 +40,22 @@ for backend in module auto; do
 		'cannot wait .*Permission denied'
 done
 
+
+# Ctrl-Z, and on in the background.
+fsession status --wait 60 >"$tmp/out" 2>"$tmp/err" &
+pid=$!
+blocked() {
+	[[ $(ps -o stat= $pid) == "$1"* ]]
+}
+wait_for blocked S
+sleep 0.5
+kill -STOP $pid
+wait_for blocked T
+kill -CONT $pid
+sleep 0.5
 "$tm" wake
+wait $pid
+equal "the status of what was stopped meanwhile" $? 0
 wait $sleeper
 status_is 0 fsession status --wait 20
 status_is 0 fsession status

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fsession.h"
@@ -148,10 +149,22 @@ static int list_sessions(struct json *j)
 	return err;
 }
 
+static long long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
 static int drain(unsigned int ms)
 {
-	int err = libfsession_drain(ms);
+	const long long until = now_ms() + ms;
+	int err;
 
+	/* Whoever stops us for a while does not mean to end the wait. */
+	while ((err = libfsession_drain(ms)) == -EINTR)
+		ms = until > now_ms() ? until - now_ms() : 0;
 	if (err == -ETIMEDOUT) {
 		say("sessions are still draining");
 		hint("a call inside a traced function holds each of them; see INSIDE");
@@ -162,15 +175,13 @@ static int drain(unsigned int ms)
 }
 
 /*
- * Waits for what the module, which answered with @query_err, has that drains. One
- * that is not there has nothing. Returns 0, or a negative errno, said.
+ * Waits for what the module, which answered with @query_err, has that drains.
+ * Returns 0, or a negative errno, said.
  */
 static int wait_for_module(int query_err, unsigned int ms)
 {
-	if (!query_err)
+	if (!query_err || access("/sys/module/fsession", F_OK))
 		return drain(ms);
-	if (query_err == -ENOENT && access("/sys/module/fsession", F_OK))
-		return 0;
 	say("cannot wait for draining sessions: the module does not answer: %s",
 	    strerror(-query_err));
 	return query_err;
