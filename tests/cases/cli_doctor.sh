@@ -95,6 +95,29 @@ for object in "$progs/no_session.bpf.o" "$tmp/fexit.bpf.o"; do
 	wait_for nobody_on_it
 done
 
+# Others have the function called as well; and what is on it already may keep another
+# backend off.
+runs=()
+for i in 1 2 3; do
+	fsession run "$progs/fentry_tests.bpf.o" --backend module --prog test1 \
+		--test-run test1 --repeat 1000000000 >"$tmp/run.out" \
+		2>"$tmp/run.$i" &
+	runs+=($!)
+	wait_for grep -q attached "$tmp/run.$i"
+done
+for _ in 1 2 3; do
+	FSESSION_BACKEND=module status_is 0 fsession doctor --json
+	checked trial ok 'ran at entry and at exit'
+done
+FSESSION_BACKEND=auto fsession doctor --json >"$tmp/out" 2>"$tmp/err"
+if [[ $(about backend said) == native* ]]; then
+	FSESSION_BACKEND=native status_is 0 fsession doctor --json
+	checked trial note 'direct call'
+fi
+kill "${runs[@]}"
+wait "${runs[@]}"
+wait_for nobody_on_it
+
 # As kernels write it.
 cat >"$tmp/enabled" <<END
 one (1) R   D   M 	tramp: ftrace_regs_caller+0x0/0x71 (call_direct_funcs+0x0/0x60)
@@ -183,6 +206,11 @@ if [[ $(about native said) == *'an fsession of its own' ]]; then
 		checked rights note 'CAP_BPF and CAP_PERFMON'
 	fi
 	checked trial ok 'ran at entry and at exit'
+
+	# Whose fault it is that nothing runs is not guessed.
+	FSESSION_BACKEND=native status_is 1 setpriv --reuid=65534 --regid=65534 \
+		--clear-groups --bounding-set=-all fsession doctor --json
+	[[ $(about backend try) != unset* ]] || failed "unset, without rights"
 else
 	FSESSION_BACKEND=native status_is 1 fsession doctor --json
 	checked backend FAIL 'no fsession of its own'

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "doctor.h"
@@ -44,33 +46,52 @@ void look_backend(const struct doctor *d, struct finding *f)
 	listen_for(f);
 	libfsession_backend();
 	listen_for(NULL);
-	mend(f, "unset FSESSION_BACKEND");
+	/* Of any other failure the library knows better. */
+	if (d->backend == -EINVAL || d->backend == -EOPNOTSUPP)
+		mend(f, "unset FSESSION_BACKEND");
 }
 
-/* A program that counts its runs in the map @fd. */
-static int load_counter(int backend, int fd)
+#define INSN(opcode, dst, src, offset, value)                         \
+	{                                                             \
+		.code = (opcode), .dst_reg = (dst), .src_reg = (src), \
+		.off = (offset), .imm = (value),                      \
+	}
+
+/* Two, for 64 bits. */
+#define INSN64(dst, src, value)                                          \
+	INSN(BPF_LD | BPF_DW | BPF_IMM, dst, src, 0, (uint32_t)(value)), \
+		INSN(0, 0, 0, 0, (uint64_t)(value) >> 32)
+
+/*
+ * A program that counts in the map @fd how often this process, of the pid namespace
+ * @ns, makes it run: others may call the function at the same time.
+ */
+static int load_counter(int backend, int fd, const struct stat *ns)
 {
+	/* As the kernel has it. */
+	const uint64_t dev = (uint64_t)major(ns->st_dev) << 20 |
+			     minor(ns->st_dev);
+	const uint64_t ino = ns->st_ino;
+	const int info = -(int)sizeof(struct bpf_pidns_info); /* on the stack */
+	const int tgid = info + (int)offsetof(struct bpf_pidns_info, tgid);
 	const struct bpf_insn insns[] = {
-		{
-			.code = BPF_LD | BPF_DW | BPF_IMM,
-			.dst_reg = BPF_REG_1,
-			.src_reg = BPF_PSEUDO_MAP_VALUE,
-			.imm = fd,
-		},
-		{},
-		{
-			.code = BPF_ALU64 | BPF_MOV | BPF_K,
-			.dst_reg = BPF_REG_2,
-			.imm = 1,
-		},
-		{
-			.code = BPF_STX | BPF_DW | BPF_ATOMIC,
-			.dst_reg = BPF_REG_1,
-			.src_reg = BPF_REG_2,
-			.imm = BPF_ADD,
-		},
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
+		INSN64(BPF_REG_1, 0, dev),
+		INSN64(BPF_REG_2, 0, ino),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_10, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0, info),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_4, 0, 0, -info),
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0,
+		     BPF_FUNC_get_ns_current_pid_tgid),
+		INSN(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_0, 0, 6, 0),
+		INSN(BPF_LDX | BPF_W | BPF_MEM, BPF_REG_1, BPF_REG_10, tgid, 0),
+		INSN(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_1, 0, 4, getpid()),
+		INSN64(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, fd),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, 1),
+		INSN(BPF_STX | BPF_DW | BPF_ATOMIC, BPF_REG_1, BPF_REG_2, 0,
+		     BPF_ADD),
+		/* Both jumps are to here. */
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts,
 		    .expected_attach_type =
@@ -103,7 +124,9 @@ static void try_session(struct finding *f, int backend, int map, int prog)
 	link = fsession_fd__attach(prog, TRIAL_FUNCTION, &attach_opts);
 	listen_for(NULL);
 	if (!link) {
-		if (errno == EBUSY)
+		/* By the latter the kernel's own says the same. */
+		if (errno == EBUSY ||
+		    (backend == FSESSION_BACKEND_NATIVE && errno == EINVAL))
 			f->state = STATE_NOTE;
 		return;
 	}
@@ -122,6 +145,7 @@ static void try_session(struct finding *f, int backend, int map, int prog)
 
 void look_trial(const struct doctor *d, struct finding *f)
 {
+	struct stat ns;
 	int map, prog;
 
 	if (d->backend < 0 ||
@@ -129,9 +153,14 @@ void look_trial(const struct doctor *d, struct finding *f)
 		found(f, STATE_NOTE, "not made: there is no backend");
 		return;
 	}
+	if (stat("/proc/self/ns/pid", &ns) < 0) {
+		found(f, STATE_NOTE, "not made: /proc/self/ns/pid: %s",
+		      strerror(errno));
+		return;
+	}
 	map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "fsession_doctor",
 			     sizeof(uint32_t), sizeof(uint64_t), 1, NULL);
-	prog = map < 0 ? -errno : load_counter(d->backend, map);
+	prog = map < 0 ? -errno : load_counter(d->backend, map, &ns);
 	if (prog >= 0)
 		try_session(f, d->backend, map, prog);
 	else
