@@ -25,6 +25,29 @@ fsession list --from - <"$tmp/names" >"$tmp/out" 2>"$tmp/err" ||
 	failed "from standard input: $(cat "$tmp/err")"
 equal "names from standard input" "$(count "$tmp/out")" 4
 
+# What can be read once only, and is more than fits in one read.
+{
+	for ((i = 0; i < 200; i++)); do
+		echo "# $i, some bytes that say nothing at all about a function"
+	done
+	cat "$tmp/names"
+} >"$tmp/long"
+status_is 0 fsession list --from <(cat "$tmp/long")
+equal "names from a pipe" "$(count "$tmp/out")" 4
+status_is 0 fsession list --from <(echo "$mod:fsession_test_u8") \
+	--from <(cat "$tmp/long")
+equal "names from pipes" "$(count "$tmp/out")" 5
+echo "$mod:fsession_test_u8" | fsession list --from "$tmp/names" --from - \
+	--from - >"$tmp/out" 2>"$tmp/err" ||
+	failed "from standard input, once more: $(cat "$tmp/err")"
+equal "names from a file and standard input" "$(count "$tmp/out")" 5
+# Where a copy has no room nothing is left out.
+exec 8<"$tmp/long"
+status_is 2 unshare -m sh -c 'mount -t tmpfs -o size=4k none /tmp &&
+	cat <&8 | fsession list --from -'
+exec 8<&-
+match "without room" "$(cat "$tmp/err")" 'No space left'
+
 # run_from: run what $tmp/list says; the last command called them as often.
 run_from() {
 	local prog=$1
@@ -59,3 +82,9 @@ fsession list "$mod:fsession_test_arg?" 2>"$tmp/err" |
 	failed "by a pipe: $(cat "$tmp/err" "$tmp/run.err")"
 json_equal 'd["programs"][0]["functions"]' 10 \
 	'd["globals"]["of_any"]["runs"]' '[4, 4]'
+
+# The command has nothing open but what it was given, and its own /proc/self/fd.
+fsession run "$progs/glob.bpf.o" --prog on_any --from - -- ls /proc/self/fd \
+	<"$tmp/list" >"$tmp/out" 2>"$tmp/err" || failed "$(cat "$tmp/err")"
+equal "what the command has open" "$(grep -x '[0-9]\+' "$tmp/out" | paste -sd ' ')" \
+	"$(ls /proc/self/fd </dev/null 2>"$tmp/err" | paste -sd ' ')"

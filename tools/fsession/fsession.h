@@ -50,6 +50,7 @@ struct json;
 struct selection {
 	const char **patterns;
 	const char **files; /* --from */
+	char **kept;	    /* what to read instead of each, or NULL */
 	const char **excluded;
 	size_t pattern_cnt;
 	size_t file_cnt;

@@ -4,9 +4,11 @@
  * that say so, and fsession list.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "fsession.h"
 
@@ -15,11 +17,17 @@ int selection_init(struct selection *s, int max)
 	s->patterns = calloc(max, sizeof(*s->patterns));
 	s->files = calloc(max, sizeof(*s->files));
 	s->excluded = calloc(max, sizeof(*s->excluded));
-	return s->patterns && s->files && s->excluded ? 0 : -ENOMEM;
+	s->kept = calloc(max, sizeof(*s->kept));
+	return s->patterns && s->files && s->excluded && s->kept ? 0 : -ENOMEM;
 }
 
 void selection_fini(struct selection *s)
 {
+	size_t i;
+
+	for (i = 0; s->kept && i < s->file_cnt; i++)
+		free(s->kept[i]);
+	free(s->kept);
 	free(s->patterns);
 	free(s->files);
 	free(s->excluded);
@@ -39,25 +47,47 @@ static char *module_of(const char *pattern)
 	return colon ? strndup(pattern, colon - pattern) : NULL;
 }
 
-/*
- * Standard input is read twice, so it has to be a file. Returns where that can be
- * opened, valid until called again, or "-".
- */
-static const char *keep_stdin(void)
+/* Copy all of @from to a file, open until we end. Returns its fd or -1. */
+static int copy(FILE *from)
 {
-	static char path[32];
-	FILE *f = tmpfile();
+	FILE *to = tmpfile();
 	char buf[4096];
 	size_t n;
 
-	if (!f)
-		return "-";
-	while ((n = fread(buf, 1, sizeof(buf), stdin)) > 0)
-		fwrite(buf, 1, n, f);
-	if (fflush(f) == EOF || ferror(stdin))
-		say("not all of standard input could be kept");
-	snprintf(path, sizeof(path), "/dev/fd/%d", fileno(f));
-	return path;
+	/* No command of ours is to get it. */
+	if (!to || fcntl(fileno(to), F_SETFD, FD_CLOEXEC) < 0)
+		return -1;
+	while ((n = fread(buf, 1, sizeof(buf), from)) > 0)
+		if (fwrite(buf, 1, n, to) != n)
+			return -1;
+	return ferror(from) || fflush(to) == EOF ? -1 : fileno(to);
+}
+
+/*
+ * What is named is read twice: of what is no file, such as standard input, a copy
+ * is, at *@kept. Returns 0, also for what cannot be opened, or a negative errno.
+ */
+static int keep(const char *path, char **kept)
+{
+	bool is_stdin = !strcmp(path, "-");
+	FILE *f = is_stdin ? stdin : fopen(path, "re");
+	struct stat st;
+	int fd = -1, err = 0;
+
+	/* Whoever opens it next will say why that fails. */
+	if (!f || (!is_stdin && !fstat(fileno(f), &st) &&
+		   (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))))
+		goto out;
+	errno = EIO;
+	fd = copy(f);
+	if (fd < 0 || asprintf(kept, "/dev/fd/%d", fd) < 0)
+		err = fd < 0 ? -errno : -ENOMEM;
+	if (err)
+		say("keep what --from '%s' reads: %s", path, strerror(-err));
+out:
+	if (f && !is_stdin)
+		fclose(f);
+	return err;
 }
 
 /* The module of the first line of @path that names something. */
@@ -90,8 +120,13 @@ struct fsession_targets *selection_make(struct selection *s)
 	size_t i;
 
 	for (i = 0; i < s->file_cnt; i++) {
-		if (!strcmp(s->files[i], "-"))
-			s->files[i] = keep_stdin();
+		err = keep(s->files[i], &s->kept[i]);
+		if (err) {
+			errno = -err;
+			return NULL;
+		}
+		if (s->kept[i])
+			s->files[i] = s->kept[i];
 	}
 	s->module = s->pattern_cnt ? module_of(s->patterns[0])
 				   : module_of_file(s->files[0]);
