@@ -108,17 +108,23 @@ struct printk *printk_start(printk_line_fn fn, void *arg)
 	const char *what;
 	struct printk *p;
 	size_t i;
-	int err;
+	int err = 0;
 
 	for (i = 0; i < sizeof(tracefs) / sizeof(tracefs[0]); i++) {
 		snprintf(instances, sizeof(instances), "%s/instances",
 			 tracefs[i]);
 		if (access(instances, W_OK) == 0)
 			break;
+		if (errno != ENOENT)
+			err = -errno;
 	}
 	if (i == sizeof(tracefs) / sizeof(tracefs[0])) {
-		say("bpf_printk() lines will not be shown: tracefs is not mounted");
-		hint("mount -t tracefs tracefs %s", tracefs[0]);
+		say("bpf_printk() lines will not be shown: tracefs%s%s",
+		    err ? ": " : " is not mounted", err ? strerror(-err) : "");
+		if (err)
+			hint("run it as root: 'sudo fsession run ...'");
+		else
+			hint("mount -t tracefs tracefs %s", tracefs[0]);
 		return NULL;
 	}
 
