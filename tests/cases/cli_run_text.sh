@@ -10,3 +10,8 @@ match stdout "$(cat "$tmp/out")" 'wrong[^a-z0-9]*0'
 grep -q 'fsession_test_arg1.*123' "$tmp/out" ||
 	failed "no line for the session: $(cat "$tmp/out")"
 match stderr "$(cat "$tmp/err")" 'attached 1 session'
+
+# JSON is a line of its own, whatever the command has printed.
+status_is 0 fsession run "$progs/shapes.bpf.o" --prog on_arg1 --json -- printf x
+json_equal 'd["status"]' 0
+equal "what the command printed" "$(head -n 1 "$tmp/out")" x

@@ -547,6 +547,9 @@ static int report_json(struct run *r)
 	size_t i;
 	int err;
 
+	/* Whatever the command's output ends with, this is a line of its own. */
+	if (r->command)
+		putchar('\n');
 	json_open(&j, NULL, '{');
 	json_open(&j, "programs", '[');
 	for (i = 0; i < r->session_cnt; i++) {
