@@ -29,7 +29,12 @@ os.execvp(sys.argv[1], sys.argv[1:])' \
 		"${but[@]}" --skip >"$tmp/out" 2>"$tmp/err" &
 	pid=$!
 	wait_for started
-	sleep $delay
+	# Stopped for a while, as by Ctrl-Z, it goes on.
+	sleep "$(awk "BEGIN { print $delay / 2 }")"
+	kill -STOP $pid
+	sleep 0.1
+	kill -CONT $pid
+	sleep "$(awk "BEGIN { print $delay / 2 }")"
 	kill -INT $pid
 	{ wait $pid; } 2>/dev/null
 	status=$?

@@ -4,7 +4,8 @@
  *
  * SIGINT and SIGTERM are taken from a signalfd, so that a run always ends in
  * order: with its sessions detached and its results printed. While a command
- * runs they are for the command, and the run ends when the command does.
+ * runs they are for the command, and the run ends when the command does. Before
+ * there are sessions they act as they would without us.
  *
  * What the caller ignores, as nohup does SIGHUP, is left alone: blocked, it would
  * come out of the signalfd nevertheless. The command gets all of them as we did.
@@ -75,15 +76,60 @@ static void __attribute__((noreturn)) exec_command(char **argv, int errfd)
 	_exit(err == ENOENT ? 127 : 126);
 }
 
+static void reap(struct child *c)
+{
+	int status;
+
+	if (!c->running || waitpid(c->pid, &status, WNOHANG) != c->pid)
+		return;
+	c->running = false;
+	c->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+					: WEXITSTATUS(status);
+}
+
 /*
- * Returns 0 when @argv runs, or a negative errno. Its status is 127 or 126
- * then, as with a shell.
+ * Does the command get @si as well? What the keys of a terminal send goes to all
+ * in the foreground; but when the terminal is lost, to its session's leader only.
+ */
+static bool sent_to_command(const struct signalfd_siginfo *si)
+{
+	return si->ssi_code == SI_KERNEL && si->ssi_signo != SIGHUP;
+}
+
+/* Take what signals there are. The command gets @all of them, or the others' too. */
+static void take_signals(struct child *c, bool all)
+{
+	struct signalfd_siginfo si;
+
+	while (read(c->sigfd, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGCHLD) {
+			reap(c);
+			continue;
+		}
+		c->interrupted = true;
+		if (c->running && (all || !sent_to_command(&si)))
+			kill(c->pid, si.ssi_signo);
+	}
+}
+
+void child_signals(struct child *c)
+{
+	take_signals(c, false);
+}
+
+/*
+ * Returns 0 when @argv runs, or a negative errno: -EINTR if it is to end before it
+ * has begun. Where it was found to be no command its status is 127 or 126, as with
+ * a shell.
  */
 int child_start(struct child *c, char **argv)
 {
 	int pipefd[2], err = 0;
 	ssize_t n;
 
+	child_signals(c);
+	if (c->interrupted)
+		return -EINTR;
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
 		return -errno;
 	fflush(NULL);
@@ -97,46 +143,22 @@ int child_start(struct child *c, char **argv)
 	if (!c->pid)
 		exec_command(argv, pipefd[1]);
 
+	c->running = true;
+	/* What has come since was for a command that was not there yet. */
+	take_signals(c, true);
 	close(pipefd[1]);
 	do {
 		n = read(pipefd[0], &err, sizeof(err));
 	} while (n < 0 && errno == EINTR);
 	close(pipefd[0]);
 	if (n == sizeof(err)) {
-		waitpid(c->pid, NULL, 0);
+		if (c->running)
+			waitpid(c->pid, NULL, 0);
+		c->running = false;
 		c->status = err == ENOENT ? 127 : 126;
 		return -err;
 	}
-	c->running = true;
 	return 0;
-}
-
-static void reap(struct child *c)
-{
-	int status;
-
-	if (!c->running || waitpid(c->pid, &status, WNOHANG) != c->pid)
-		return;
-	c->running = false;
-	c->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-					: WEXITSTATUS(status);
-}
-
-/* Take what signals there are. */
-void child_signals(struct child *c)
-{
-	struct signalfd_siginfo si;
-
-	while (read(c->sigfd, &si, sizeof(si)) == sizeof(si)) {
-		if (si.ssi_signo == SIGCHLD) {
-			reap(c);
-			continue;
-		}
-		c->interrupted = true;
-		/* What the terminal sent, the command has got as well. */
-		if (c->running && si.ssi_code != SI_KERNEL)
-			kill(c->pid, si.ssi_signo);
-	}
 }
 
 /* The first one sets a clock going, so that the next system call ends, too. */
@@ -174,6 +196,11 @@ void child_interruptible(struct child *c)
 	sigaction(SIGALRM, &alarmed, NULL);
 	handle_ending(interrupt);
 	sigprocmask(SIG_UNBLOCK, &our_mask, NULL);
+}
+
+bool child_was_interrupted(void)
+{
+	return interrupted;
 }
 
 void child_uninterruptible(struct child *c)

@@ -114,6 +114,8 @@ int child_start(struct child *c, char **argv);
 void child_signals(struct child *c);
 /* From one to the other a signal interrupts a system call of ours. */
 void child_interruptible(struct child *c);
+/* Between them: did one that ends a run? One that stops and continues may, too. */
+bool child_was_interrupted(void);
 void child_uninterruptible(struct child *c);
 void child_terminate(struct child *c);
 void child_fini(struct child *c);

@@ -297,12 +297,16 @@ static int attach_programs(struct run *r)
 		struct session *s = &r->sessions[i];
 		int err;
 
-		if (fsession_program__is_multi(s->prog))
-			s->link = attach_multi(r, s->prog);
-		else
-			s->link = fsession_program__attach(s->prog, NULL);
-		err = s->link ? 0 : -errno;
-		progress_stop();
+		/* Whoever stops us for a while does not mean to end the run. */
+		do {
+			if (fsession_program__is_multi(s->prog))
+				s->link = attach_multi(r, s->prog);
+			else
+				s->link =
+					fsession_program__attach(s->prog, NULL);
+			err = s->link ? 0 : -errno;
+			progress_stop();
+		} while (err == -EINTR && !child_was_interrupted());
 		if (err)
 			return err;
 		s->backend = fsession_link__backend(s->link);
@@ -451,9 +455,14 @@ static int wait_for_end(struct run *r)
 
 	if (r->command) {
 		err = child_start(&r->child, r->command);
+		if (err == -EINTR) {
+			say("interrupted; '%s' is not run", r->command[0]);
+			return err;
+		}
 		if (err) {
 			say("run '%s': %s", r->command[0], strerror(-err));
-			return 0; /* its status says so, as a shell's would */
+			/* Its status may say so, as a shell's would. */
+			return r->child.status ? 0 : err;
 		}
 	}
 	if (r->duration_ms >= 0) {
@@ -632,11 +641,6 @@ static int run(struct run *r)
 {
 	int err, ret;
 
-	err = child_init(&r->child);
-	if (err) {
-		say("take signals: %s", strerror(-err));
-		return err;
-	}
 	err = libfsession_init();
 	if (!err)
 		err = libfsession_probe();
@@ -647,6 +651,11 @@ static int run(struct run *r)
 
 	if (r->dry_run)
 		return dry_run(r);
+	err = child_init(&r->child);
+	if (err) {
+		say("take signals: %s", strerror(-err));
+		return err;
+	}
 	if (printk_used(r->obj))
 		r->printk = printk_start(show_line, r);
 	err = attach(r);
