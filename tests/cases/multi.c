@@ -848,7 +848,7 @@ CASE(multi_failed_has_run_nothing,
 	t[0] = kernel_target("do_exit", 0);
 	t[1] = testmod_target(ARG1, 0);
 	SYS(mprotect(t, 4096, PROT_READ));
-	for (i = 0; i < 20; i++) {
+	for (i = 0; i < 5; i++) {
 		CHECK_EQ(try_multi(r.prog_fd, t, 2, FSESSION_MULTI_SKIP),
 			 -EFAULT);
 		CHECK_EQ(last.reason, 0);
