@@ -376,11 +376,13 @@ static int find_symbol(struct fsession_attachment *a, unsigned long func,
 int fsession_target_at(struct fsession_attachment *a, struct fsession_target *t,
 		       const char *btf_name, bool in_module)
 {
+	bool is_in_module, known, start;
 	enum fsession_reason reason;
-	bool is_in_module, start;
 	int err;
 
 	err = find_symbol(a, t->func, in_module, &is_in_module, &start);
+	/* Else it is the address in digits. */
+	known = !strstarts(a->symbol, "0x");
 
 	reason = btf_name ? denied_reason(btf_name) : FSESSION_REASON_NONE;
 	reason = reason ?: denied_reason(a->symbol);
@@ -393,12 +395,15 @@ int fsession_target_at(struct fsession_attachment *a, struct fsession_target *t,
 	 * function first. That one's arguments are not those that the program
 	 * was verified for.
 	 */
-	if (in_module != is_in_module)
+	if (in_module != is_in_module && known)
 		return fsession_refuse(t, -ENOTUNIQ, FSESSION_REASON_AMBIGUOUS);
 	if (err)
 		return fsession_refuse(t, err, FSESSION_REASON_MODULE_GOING);
+	/* The verifier's address was a function's, as long as it was there. */
 	if (!start)
-		return fsession_refuse(t, -ESTALE, FSESSION_REASON_NAME);
+		return fsession_refuse(t, -ESTALE, btf_name ?
+				       FSESSION_REASON_MODULE_GOING :
+				       FSESSION_REASON_NAME);
 	t->ip = fsession_arch_site(t->func);
 	if (!t->ip)
 		return fsession_refuse(t, -ENOENT, FSESSION_REASON_NO_SITE);

@@ -108,7 +108,7 @@ static const char *const reasons[] = {
 	[FSESSION_REASON_FULL] =
 		"the function carries as many sessions as it can",
 	[FSESSION_REASON_MODULE_GOING] =
-		"the module that the function is in is being unloaded, or is another than the program was loaded for",
+		"the module that the function is in is being unloaded or has been, or is another than the program was loaded for",
 	[FSESSION_REASON_FTRACE_OFF] =
 		"ftrace is switched off or has shut itself down",
 	[FSESSION_REASON_AMBIGUOUS] =

@@ -284,8 +284,8 @@ static unsigned int refusals(desc_t *t, int *status, unsigned int *reason)
 	ADD(testmod_target("fsession_test_arg6", 3), -ESTALE,
 	    FSESSION_REASON_NAME);
 	t[n - 1].addr += 4;
-	ADD(testmod_target("fsession_test_arg7", 4), -ENOTUNIQ,
-	    FSESSION_REASON_AMBIGUOUS);
+	ADD(testmod_target("fsession_test_arg7", 4), -ESTALE,
+	    FSESSION_REASON_NAME);
 	t[n - 1].addr = 0x1234;
 	ADD(testmod_target("fsession_test_notrace", 5), -ENOENT,
 	    FSESSION_REASON_NO_SITE);

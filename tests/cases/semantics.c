@@ -518,6 +518,24 @@ CASE(module_function_twin,
 	recording_end(&r);
 }
 
+CASE(module_function_gone, "a module that has gone is named as the reason")
+{
+	unsigned int reason = 0;
+	struct recording r;
+
+	atexit(twin_unload);
+	modprobe(TWIN);
+	r = recording_load("count", "fsession_test_arg1");
+	/* Before 6.2 it goes although the program was verified for it. */
+	SYS(try_rmmod(TWIN));
+	r.fd = try_attach(r.prog_fd, 0, &reason);
+	if (r.fd < 0) {
+		CHECK_EQ(r.fd, -ESTALE);
+		CHECK_EQ(reason, FSESSION_REASON_MODULE_GOING);
+	}
+	recording_end(&r);
+}
+
 /*
  * Recursion
  */

@@ -53,10 +53,9 @@ static void load_base(struct numbered **n)
 static bool module_went(int err)
 {
 	switch (-err) {
-	case ESTALE:   /* it is going */
-	case ENOENT:   /* no site any more */
-	case ENOTUNIQ: /* nothing of it is at that address any more */
-	case EINVAL:   /* no such BTF */
+	case ESTALE: /* it is going, or has gone */
+	case ENOENT: /* no site any more */
+	case EINVAL: /* no such BTF */
 		COUNT(gone);
 		return true;
 	}

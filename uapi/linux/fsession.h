@@ -109,17 +109,19 @@
  *	EDEADLK		the function never returns		_NORETURN
  *	ENOTUNIQ	the kernel took a module's function for its own of the
  *			same name, or the other way round	_AMBIGUOUS
- *	EBUSY		another user has the function's direct call _BUSY
+ *	EBUSY		another user has the function's direct call, or one that
+ *			redirects it has come to more than 256 with sessions
+ *							_BUSY
  *	E2BIG		the function has max_sessions already	_FULL
- *	ESTALE		the module that owns the target is going, or is another
- *			than the one that the program was loaded for
+ *	ESTALE		the module that owns the target is going or gone, or is
+ *			another than the one that the program was loaded for
  *							_MODULE_GOING
  *	ENODEV		ftrace is switched off or has shut down	_FTRACE_OFF
  *	ENOSPC		the kernel's ftrace can take no more functions (8,000 in
  *			all before Linux 6.4)			_KERNEL_LIMIT
  *	EMFILE, ENFILE	no file descriptor is left		_NONE
  *
- * FSESSION_IOC_ATTACH_MULTI: the same, of which those from ENOENT to ENODEV are also
+ * FSESSION_IOC_ATTACH_MULTI: the same, of which those from ENOENT to ENOSPC are also
  * those of a target's status, and:
  *	EINVAL		targets is NULL, or count is 0		_NONE
  *	E2BIG		count is above FSESSION_MAX_TARGETS	_NONE
@@ -296,7 +298,7 @@ struct fsession_target_desc {
  * @targets:		[in] user pointer: the functions, @count times a struct
  *			fsession_target_desc
  * @count:		[in] 1 to FSESSION_MAX_TARGETS
- * @attached:		[out] functions that the program is on; would be on
+ * @attached:		[out] functions that the program is on; would be on; 0 on entry
  *
  * Without FSESSION_MULTI_SKIP the program is attached to all functions or to none.
  * If one is refused the ioctl fails with the error of the first such; every one
