@@ -219,11 +219,11 @@ static int check_btf(void)
 		pr_err("this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)\n");
 		err = -EOPNOTSUPP;
 	} else if (size != expected) {
-		pr_err("built against the BTF of another kernel (%lld bytes, this one has %lld): rebuild for this kernel with 'dkms build --force'\n",
+		pr_err("built against the BTF of another kernel (%lld bytes, this one has %lld): build it again for this kernel, 'dkms build --force fsession/" FSESSION_VERSION "'\n",
 		       expected, size);
 		err = -EBADMSG;
 	} else if (!own) {
-		pr_err("the kernel did not take the module's BTF: rebuild for this kernel with 'dkms build --force'\n");
+		pr_err("the kernel did not take the module's BTF: build it again for this kernel, 'dkms build --force fsession/" FSESSION_VERSION "'\n");
 		err = -EBADMSG;
 	}
 	kernfs_put(base);

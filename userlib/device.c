@@ -313,6 +313,17 @@ static int check_btf_walk(void)
 	return 0;
 }
 
+/* What mends a module that is not built for this kernel. */
+static void hint_rebuild(const struct fsession_query *query, const char *more)
+{
+	char module[16 + sizeof(query->version)];
+
+	snprintf(module, sizeof(module), "fsession/%.*s",
+		 (int)sizeof(query->version), query->version);
+	pr_hint("build the module again for this kernel: 'dkms build --force %s && dkms install --force %s && modprobe -r fsession && modprobe fsession'%s",
+		module, module, more);
+}
+
 /* Can the module attach sessions? If not, why is explained. */
 int fsession__module_probe(void)
 {
@@ -352,7 +363,7 @@ int fsession__module_probe(void)
 		err = -EKEYREJECTED;
 		pr_fail(verb, object, err,
 			"the kernel did not take the module's BTF, so no program can call bpf_session_is_return() or bpf_session_cookie()");
-		pr_hint("build the module again for this kernel: 'dkms build --force fsession && dkms install --force fsession'; 'dmesg | grep -i btf' may say why");
+		hint_rebuild(&query, "; 'dmesg | grep -i btf' may say why");
 		return err;
 	}
 	if (query.btf_base_size) {
@@ -360,7 +371,7 @@ int fsession__module_probe(void)
 		if (err == -EBADMSG) {
 			pr_fail(verb, object, err,
 				"the module was built against the BTF of another kernel");
-			pr_hint("build it again for this one: 'dkms build --force fsession && dkms install --force fsession && modprobe -r fsession && modprobe fsession'");
+			hint_rebuild(&query, "");
 			return err;
 		}
 		if (err) {
