@@ -5,7 +5,7 @@
 #	make install		library, headers, command, man pages to PREFIX
 #	make uninstall		removes them from there
 #	make dkms-install	the module, for KERNEL= (default: dkms's)
-#	make demo		boot a stock kernel and run the seed's program
+#	make demo		boot a stock kernel and trace icmp_rcv() there
 #	make test		the test suite on stock kernels, in QEMU
 #	make test-all		with all cases on every one of them, and a table of
 #				them in build/tests

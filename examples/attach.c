@@ -2,7 +2,7 @@
 /*
  * Attach every session of a BPF object, wait, and say what they have seen.
  *
- *	cc attach.c $(pkg-config --cflags --libs libfsession) -o attach
+ *	cc examples/attach.c $(pkg-config --cflags --libs libfsession) -o attach
  *	./attach build/examples/icmp_latency.bpf.o 5
  *
  * That it finds the library takes an ldconfig after `make install`; where not even

@@ -279,7 +279,7 @@ LIBFSESSION_API void fsession_targets__free(struct fsession_targets *targets);
  *
  * Returns how many functions match, or -EINVAL, with the reason printed: nothing
  * matches, other characters than letters, digits and "_.*?:" are in @pattern, or
- * its module is not that of the set; or -ENOMEM. Since 0.1.
+ * its module is not that of the set. Since 0.1.
  */
 LIBFSESSION_API int fsession_targets__add(struct fsession_targets *targets,
 					  const char *pattern);
@@ -290,8 +290,8 @@ LIBFSESSION_API int fsession_targets__add(struct fsession_targets *targets,
  * @btf_id: the function's id
  * @attach_cookie: what bpf_get_attach_cookie() is to return on it
  *
- * Returns 0; -EINVAL: it is no function of the set's BTF, or there already; or
- * -ENOMEM. Since 0.1.
+ * Returns 0, or -EINVAL: it is no function of the set's BTF, or there already.
+ * Since 0.1.
  */
 LIBFSESSION_API int fsession_targets__add_id(struct fsession_targets *targets,
 					     uint32_t btf_id,

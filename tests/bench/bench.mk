@@ -80,7 +80,7 @@ bench-cycles: $(cycles-here)
 
 .PHONY: bench
 bench:
-	$(Q)tests/harness/install-deps
+	$(Q)tests/harness/install-deps host-packages check-packages
 	$(Q)tests/bench/run $(BENCHFLAGS) $(KERNELS)
 
 # That what the benchmarks print still becomes tables and plots; and, briefly, that

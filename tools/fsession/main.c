@@ -20,9 +20,9 @@ int verbose;
 
 static const char usage[] =
 	"usage: fsession [-v] run OBJ [OPTION]... [-- COMMAND [ARG]...]\n"
-	"       fsession [-v] list [OPTION]... PATTERN...\n"
+	"       fsession [-v] list [OPTION]... [PATTERN]...\n"
 	"       fsession [-v] status [--json] [--wait SEC]\n"
-	"       fsession doctor [--json]\n"
+	"       fsession [-v] doctor [--json]\n"
 	"       fsession version | help\n"
 	"\n"
 	"run: attach the sessions of BPF object OBJ while COMMAND runs, or until\n"
