@@ -11,7 +11,7 @@ mkdir "$tmp/bin"
 cat >"$tmp/bin/make" <<END
 #!/bin/sh
 case "\$*" in
-*sane.o*) cat "$tmp/answer"; test ! -s "$tmp/answer" ;;
+*sane.o*) echo "\$*" >>"$tmp/asked"; cat "$tmp/answer"; test ! -s "$tmp/answer" ;;
 *clean*) ;;
 *M=*) echo "\$*" >>"$tmp/begun"; exit 1 ;;
 *) exec $(command -v make) "\$@" ;;
@@ -49,6 +49,17 @@ if dpkg --compare-versions "$(dpkg-query -W -f '${Version}' dkms)" ge 3.1; then
 	build 'cc1: not found'
 	((status && status != 77)) || failed "status $status for no compiler"
 fi
+
+# A kernel that clang built is asked by clang.
+mkdir "$tmp/clang"
+cp "/lib/modules/$(uname -r)/build/.config" "$tmp/clang/"
+cd "/usr/src/fsession-$version" || die "no source of the module"
+: >"$tmp/answer"
+status_is 0 tools/dkms-probe "$tmp/clang"
+equal 'what gcc is asked' "$(grep -c LLVM=1 "$tmp/asked")" 0
+echo CONFIG_CC_IS_CLANG=y >>"$tmp/clang/.config"
+status_is 0 tools/dkms-probe "$tmp/clang"
+equal 'what clang is asked' "$(grep -c LLVM=1 "$tmp/asked")" 1
 
 dkms remove -m fsession -v "$version" -k "$release" >/dev/null 2>&1
 equal 'what dkms has of others' \
