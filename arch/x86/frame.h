@@ -5,7 +5,8 @@
  * static_asserts at the end tie the two.
  *
  *	caller	[ return address into the caller of f  ]  pushed by f's caller
- *	body	[ return address into f, past the site ]  pushed by f's call
+ *	body	[ return address into f, past the site ]  pushed by f's call; in the
+ *		[                                      ]  shared stub, see KEEP_TARGET
  *	rbp	[ rbp of f's caller                    ]  <- rbp
  *	rbx	[ rbx of f's caller                    ]
  *	r12	[ r12 of f's caller                    ]

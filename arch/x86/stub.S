@@ -514,6 +514,25 @@
 #endif /* FSESSION_SOLO_STUB */
 
 /*
+ * An unwinder takes body for the return address of a call, and looks for what it has to
+ * know of that at the byte before. Of another function's first instruction, to which
+ * livepatch sends us, that is none of the function's, and the walk may end there. So
+ * the shared stub keeps the address of the byte after. @body: where it is.
+ */
+.macro KEEP_TARGET name, body
+.ifc \name, fsession_shared_stub
+	incq	\body
+.endif
+.endm
+
+/* Makes of it what it was, on the way there. */
+.macro TARGET_OF name, body
+.ifc \name, fsession_shared_stub
+	decq	\body
+.endif
+.endm
+
+/*
  * Goes on into f and comes back when it returns, with rsp as before and rbp ours
  * again. objtool takes the call for a jump: f's return is known to us only.
  */
@@ -537,6 +556,7 @@
 .Lbranch_\half\()_\name:
 	RESTORE_WORD %r9, 5, \nr
 	movq	AT(FSESSION_FRAME_BODY), %r11
+	TARGET_OF \name, %r11
 	CALL_NOSPEC r11
 	jmp	.Lback_\half\()_\name
 .endm
@@ -561,7 +581,7 @@
  * then makes it look like that call:
  *	(%rsp)		return address into f, called "body" here. Livepatch may
  *			have made it another function's address: it is the only
- *			way on, never f + n.
+ *			way on, never f + n. The shared stub keeps the next byte's.
  *	8(%rsp)		return address into the caller of f
  *	16(%rsp) ...	stack-passed arguments of f
  *	rdi rsi rdx rcx r8 r9
@@ -596,6 +616,7 @@
 .macro STUB name, enter, nr, leaf=0, bound=0
 SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	ANNOTATE_NOENDBR
+	KEEP_TARGET \name, (%rsp)
 	pushq	%rbp
 	movq	%rsp, %rbp
 	SAVE_REGS \nr
@@ -662,18 +683,26 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	RESTORE_ARGS \nr
 	RESTORE_WORD %r9, 5, \nr
 	movq	AT(FSESSION_FRAME_R12), %r12
+.ifc \name, fsession_shared_stub
+	/* Livepatch looks for f on the stack, and for nothing in a register. */
+	movq	AT(FSESSION_FRAME_RBX), %rbx
+.else
 	INSN_OR_JUMP __stringify({disp32} movq AT(FSESSION_FRAME_RBX), %rbx), \
 		.Lpass_branch_\name
+.endif
 	leave
+	TARGET_OF \name, (%rsp)
 	ACCOUNT_SITE
 	RET
 
+.ifnc \name, fsession_shared_stub
 .Lpass_branch_\name:
 	movq	AT(FSESSION_FRAME_RBX), %rbx
 	leave
 	popq	%r11
 	UNWIND_HINT_FUNC
 	JMP_NOSPEC r11
+.endif
 
 	BRANCH_TO_BODY \name, \nr, c
 #ifndef FSESSION_SOLO_STUB
@@ -686,6 +715,7 @@ SYM_START(\name, SYM_L_GLOBAL, SYM_A_ALIGN)
 	UNWIND_HINT_FUNC
 	pushq	8(%rbp)
 	UNWIND_HINT_FUNC
+	TARGET_OF \name, (%rsp)
 	RET
 
 #ifdef FSESSION_BOUND_STUB

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "progs/stack.h"
 #include "session.h"
 
 #define TRACING "/sys/kernel/tracing/"
@@ -582,6 +583,39 @@ CASE(coexist_redirect_result,
 	CHECK_EQ(tm_calls(t->name, 1).ret[0], 2);
 	check_recorded(r.rec, 5);
 	recording_end(&r);
+}
+
+CASE(coexist_redirect_caller, "... a stack trace shows who called it")
+{
+	const struct target *t = &redirect_function;
+	struct bpf_object *obj = open_object("stack");
+	struct stack *s;
+	int fd, run;
+
+	want(obj, "look", t->name);
+	load(obj);
+	s = bss(obj, sizeof(*s));
+	fd = attach(prog_fd(obj, "look"));
+	redirect_on(t);
+	tm_calls(t->name, 1);
+	redirect_off(t);
+	for (run = 0; run < 2; run++) {
+		long long n = s->size[run] / (long long)sizeof(s->ip[0][0]), i;
+		char names[STACK_DEPTH][SYMBOL_NAME] = {};
+		bool called = false;
+
+		CHECK_EQ(s->runs[run], 1);
+		REQUIRE(n > 0 && n <= STACK_DEPTH);
+		symbols_at(s->ip[run], n, names);
+		for (i = 0; i < n; i++) {
+			ktest_diag("%s, %lld: %s", run ? "exit" : "entry", i,
+				   names[i]);
+			called |= !strcmp(names[i], "testmod_ioctl");
+		}
+		CHECK(called);
+	}
+	close(fd);
+	bpf_object__close(obj);
 }
 
 CASE(coexist_redirect_many,
