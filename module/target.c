@@ -479,9 +479,10 @@ static int check_owner(const struct bpf_prog *prog,
 		       const struct fsession_attachment *a,
 		       struct fsession_target *t)
 {
+	const struct btf *btf = prog->aux->attach_btf;
 	struct fsession_btf *names;
 
-	names = fsession_btf_get(prog->aux->attach_btf, a->owner);
+	names = btf ? fsession_btf_get(btf, a->owner) : ERR_PTR(-ENOENT);
 	if (names == ERR_PTR(-ENOMEM))
 		return fsession_refuse(t, -ENOMEM, FSESSION_REASON_NONE);
 	if (IS_ERR(names) || strcmp(a->symbol, prog->aux->attach_func_name))
