@@ -126,7 +126,8 @@ int fsession__multi_backend(const char *verb, const char *object)
 /* The backend that @prog was loaded for, or -EINVAL: it is no session's. */
 int fsession__prog_backend(const struct bpf_program *prog)
 {
-	if (bpf_program__type(prog) != BPF_PROG_TYPE_TRACING)
+	if (!fsession_program__is_session(prog) ||
+	    bpf_program__type(prog) != BPF_PROG_TYPE_TRACING)
 		return -EINVAL;
 	switch ((int)bpf_program__expected_attach_type(prog)) {
 	case BPF_TRACE_FEXIT:

@@ -209,19 +209,16 @@ static bool is_of_function(int err)
 /*
  * Finds a member that a program can be loaded for, by loading one that does
  * nothing. Returns that one's file descriptor or a negative errno, explained as
- * one of loading @object, but for -ESRCH: there is none among those *@tried, of
- * which *@first is the first. *@btf_fd is as of fsession__target_find().
+ * one of loading @object, but for -ESRCH: there is none among the first MAX_TRIES.
+ * *@btf_fd is as of fsession__target_find().
  */
 static int pick(struct fsession_targets *set, const char *object,
-		bool sleepable, const struct func **pick, int *btf_fd,
-		const struct func **first, size_t *tried)
+		bool sleepable, const struct func **picked, int *btf_fd)
 {
+	size_t i, tried = 0;
 	int fd = -ESRCH;
-	size_t i;
 
 	*btf_fd = 0;
-	*first = NULL;
-	*tried = 0;
 	if (set->module) {
 		*btf_fd = fsession__module_btf_fd(set->module);
 		if (*btf_fd < 0) {
@@ -231,13 +228,12 @@ static int pick(struct fsession_targets *set, const char *object,
 			return *btf_fd;
 		}
 	}
-	for (i = 0; i < set->cnt && *tried < MAX_TRIES; i++) {
+	for (i = 0; i < set->cnt && tried < MAX_TRIES; i++) {
 		if (set->at[i]->t.status)
 			continue;
-		if (!(*tried)++)
-			*first = set->at[i];
+		tried++;
 		fd = load_nothing(set->at[i]->t.btf_id, *btf_fd, sleepable);
-		*pick = set->at[i];
+		*picked = set->at[i];
 		if (fd >= 0)
 			return fd;
 		if (!is_of_function(fd))
@@ -257,12 +253,16 @@ int fsession__targets_pick(struct fsession_targets *set, const char *object,
 			   bool sleepable, const struct func **picked,
 			   int *btf_fd)
 {
+	int fd = pick(set, object, sleepable, picked, btf_fd);
 	const struct func *first;
 	size_t tried;
-	int fd = pick(set, object, sleepable, picked, btf_fd, &first, &tried);
 
 	if (fd != -ESRCH)
 		return fd;
+	first = fsession__targets_first_left(set);
+	tried = fsession__targets_left(set);
+	if (tried > MAX_TRIES)
+		tried = MAX_TRIES;
 	if (!set->cnt) {
 		pr_fail("load", object, fd, "there is no function in the set");
 	} else if (!first) {
@@ -281,14 +281,12 @@ int fsession__targets_pick(struct fsession_targets *set, const char *object,
 /* The program to ask with where the caller has none; -ESRCH is as of pick(). */
 static int check_with_nothing(struct fsession_targets *set, const char *object)
 {
-	const struct func *picked, *first;
 	struct fsession_targets *any;
+	const struct func *picked;
 	int fd, btf_fd;
-	size_t tried;
 
 	if (set->module)
-		return pick(set, object, false, &picked, &btf_fd, &first,
-			    &tried);
+		return pick(set, object, false, &picked, &btf_fd);
 	/* Any function of the kernel does, also if none of the set does. */
 	any = fsession__targets_of_pattern(FSESSION_ANY_FUNCTION);
 	if (!any)
@@ -347,9 +345,7 @@ LIBFSESSION_API int fsession_targets__check(struct fsession_targets *set,
 		return fsession__err(-EINVAL);
 	}
 	if (prog)
-		backend = fsession_program__is_session(prog)
-				  ? fsession__prog_backend(prog)
-				  : -EINVAL;
+		backend = fsession__prog_backend(prog);
 	else
 		backend = fsession__multi_backend("check", object);
 	if (backend < 0) {

@@ -279,16 +279,6 @@ int fsession__check_module(const char *verb, const char *object,
 	return -EINVAL;
 }
 
-/* The first that is not refused; there is one. */
-static const struct func *first_left(const struct fsession_targets *set)
-{
-	size_t i;
-
-	for (i = 0; set->at[i]->t.status; i++)
-		;
-	return set->at[i];
-}
-
 static struct fsession_link *attach(const struct bpf_program *prog, int backend,
 				    struct fsession_targets *set, bool skip)
 {
@@ -304,7 +294,7 @@ static struct fsession_link *attach(const struct bpf_program *prog, int backend,
 		errno = -fd;
 		return NULL;
 	}
-	first = first_left(set);
+	first = fsession__targets_first_left(set);
 	link = fsession__link_new(fd, backend, first->t.attach_cookie,
 				  fsession__targets_left(set));
 	/* The module keeps that itself. */

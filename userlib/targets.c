@@ -583,6 +583,18 @@ size_t fsession__targets_left(const struct fsession_targets *set)
 	return n;
 }
 
+/* The first member that is not refused, or NULL. */
+const struct func *
+fsession__targets_first_left(const struct fsession_targets *set)
+{
+	size_t i;
+
+	for (i = 0; i < set->cnt; i++)
+		if (!set->at[i]->t.status)
+			return set->at[i];
+	return NULL;
+}
+
 /*
  * A set of what @pattern, "glob" or "module:glob", matches; or NULL and errno,
  * explained.

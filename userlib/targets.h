@@ -45,6 +45,8 @@ void fsession__target_refuse(struct func *f, int status, unsigned int reason,
 struct func *fsession__targets_refused(const struct fsession_targets *set,
 				       bool (*match)(const struct func *));
 size_t fsession__targets_left(const struct fsession_targets *set);
+const struct func *
+fsession__targets_first_left(const struct fsession_targets *set);
 
 /* check.c */
 void fsession__targets_native(struct fsession_targets *set);
