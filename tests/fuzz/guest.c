@@ -173,9 +173,13 @@ static unsigned char *shared_mem, *shared_view;
 
 static void *map_pages(int fd, unsigned int pages)
 {
-	void *mem = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 fd, 0);
+	/* And a page that is never there, or the end would run on into other memory. */
+	void *mem = mmap(NULL, (pages + 1) * PAGE, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	if (mem != MAP_FAILED)
+		mem = mmap(mem, pages * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_FIXED, fd, 0);
 	if (mem == MAP_FAILED)
 		FAIL("mmap: %s", strerror(errno));
 	return mem;
