@@ -213,7 +213,7 @@ boot_watch() {
 	done
 }
 
-# boot_autopsy PID: adds to the log what a guest that says nothing is about, as its emulator sees it: a few times, how long
+# boot_autopsy PID: adds to the log what a guest that says nothing is about, as its emulator sees it: ten times, how long
 # each thread of QEMU ran, and each CPU's registers, the bytes about its program counter and its stack. A guest whose CPUs
 # stand still is another thing than one that runs in circles.
 boot_autopsy() {
@@ -221,8 +221,8 @@ boot_autopsy() {
 	emulator=$(pgrep -P "$1") || return 0
 	# For both directions: so it does not wait for the emulator, which may just have ended.
 	exec {monitor}<>"$work/monitor.in"
-	for round in 1 2 3 4 5; do
-		echo "harness: QEMU's threads, with their clock ticks; the guest's CPUs ($round of 5)"
+	for round in {1..10}; do
+		echo "harness: QEMU's threads, with their clock ticks; the guest's CPUs ($round of 10)"
 		for thread in "/proc/$emulator"/task/*; do
 			printf '%s %s\n' "$(<"$thread/comm")" "$(cut -d' ' -f3,14,15 "$thread/stat")"
 		done
