@@ -54,6 +54,13 @@ void ktest_skip(void)
 	exit(failed ? KTEST_FAIL : KTEST_SKIP);
 }
 
+unsigned long long ktest_number(const char *name, unsigned long long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtoull(text, NULL, 0) : otherwise;
+}
+
 int ktest_fork(void (*fn)(void *arg), void *arg)
 {
 	pid_t pid;

@@ -133,6 +133,9 @@ bool ktest_has_failed(void);
 		}                                                      \
 	} while (0)
 
+/* The number that environment variable @name has, or @otherwise. */
+unsigned long long ktest_number(const char *name, unsigned long long otherwise);
+
 /* Run @fn in a child process; its exit status becomes part of the case's. */
 int ktest_fork(void (*fn)(void *arg), void *arg);
 

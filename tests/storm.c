@@ -90,23 +90,19 @@ static unsigned int clock_seconds, clock_seed;
 static uint64_t end_ms;
 static volatile bool stop;
 
-static unsigned int number_from(const char *name, unsigned int otherwise)
+/* In a slow guest as much takes longer to happen. */
+unsigned int storm_time(unsigned int time)
 {
-	const char *text = getenv(name);
-
-	return text && *text ? strtoul(text, NULL, 0) : otherwise;
+	return time * (ktest_number("FSESSION_SLOW", 1) + 1) / 2;
 }
 
 void storm_clock(unsigned int seconds)
 {
-	/* In a slow guest as much takes longer to happen. */
-	unsigned int slow = number_from("FSESSION_SLOW", 1);
-
 	if (clock_seconds)
 		return;
 	clock_seconds =
-		number_from("FSESSION_STORM_SECONDS", seconds * (slow + 1) / 2);
-	clock_seed = number_from("FSESSION_STORM_SEED", time(NULL));
+		ktest_number("FSESSION_STORM_SECONDS", storm_time(seconds));
+	clock_seed = ktest_number("FSESSION_STORM_SEED", time(NULL));
 	ktest_diag("%u s, seed %u", clock_seconds, clock_seed);
 }
 
@@ -118,6 +114,12 @@ void storm_go(void)
 bool storm_lasts(void)
 {
 	return ktest_ms() < end_ms;
+}
+
+bool storm_goes_on(bool happened)
+{
+	return storm_lasts() ||
+	       (!happened && ktest_ms() < end_ms + 7000ULL * clock_seconds);
 }
 
 unsigned int storm_seed(unsigned int part)

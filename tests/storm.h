@@ -31,6 +31,13 @@ void storm_clock(unsigned int seconds);
 /* The time begins to run. */
 void storm_go(void);
 bool storm_lasts(void);
+/*
+ * Does it last, or has what it is about not @happened yet? Then it goes on for up to
+ * eight times as long.
+ */
+bool storm_goes_on(bool happened);
+/* So much time, of any unit, or more where FSESSION_SLOW says so. */
+unsigned int storm_time(unsigned int time);
 /* A seed for part @part of the storm; no two have the same. */
 unsigned int storm_seed(unsigned int part);
 /* Sleeps up to @us microseconds. */

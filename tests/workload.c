@@ -22,8 +22,6 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #define CANNOT (-1) /* rounds of a part that cannot be done here */
-#define PATIENCE_S \
-	300 /* for an answer, in a guest that is emulated, beside others */
 
 static void programs(long *rounds);
 static void files_in_memory(long *rounds);
@@ -56,6 +54,12 @@ static struct {
 
 static int pids[ARRAY_SIZE(parts)];
 
+/* Seconds, for an answer in a guest that is emulated, beside others. */
+static unsigned int patience_s(void)
+{
+	return 300 * ktest_number("FSESSION_SLOW", 1);
+}
+
 static bool stopped(void)
 {
 	return shared->stop;
@@ -79,7 +83,7 @@ void workload_start(void)
 	for (i = 0; i < ARRAY_SIZE(parts); i++)
 		pids[i] = ktest_fork(run_part, (void *)&parts[i]);
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
-		uint64_t end = ktest_ms() + 1000 * PATIENCE_S;
+		uint64_t end = ktest_ms() + 1000 * patience_s();
 
 		while (!*(volatile long *)&shared->rounds[i]) {
 			if (ktest_ms() > end)
@@ -321,7 +325,7 @@ static void files_of_the_system(long *rounds)
 static int local_socket(int type, struct sockaddr_in *addr)
 {
 	int fd = SYS(socket(AF_INET, type | SOCK_CLOEXEC, 0));
-	struct timeval patience = { .tv_sec = PATIENCE_S };
+	struct timeval patience = { .tv_sec = patience_s() };
 	socklen_t len = sizeof(*addr);
 
 	*addr = (struct sockaddr_in){
@@ -496,7 +500,7 @@ static void modules(long *rounds)
 	for (; !stopped(); ++*rounds) {
 		if (try_modprobe(module))
 			FAIL("modprobe %s failed", module);
-		end = ktest_ms() + 1000 * PATIENCE_S;
+		end = ktest_ms() + 1000 * patience_s();
 		while ((err = try_rmmod(module))) {
 			if (ktest_ms() > end)
 				FAIL("rmmod %s: %s", module, strerror(-err));

@@ -19,14 +19,6 @@
 #include "fuzz/guest.h"
 #include "session.h"
 
-static unsigned long long number_from(const char *name,
-				      unsigned long long otherwise)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? strtoull(text, NULL, 0) : otherwise;
-}
-
 /* Where the kernel has coverage, the module that is built for it takes over. */
 static bool load_covered(void)
 {
@@ -52,14 +44,14 @@ static bool load_covered(void)
 
 static void fuzz_with(unsigned int attaches)
 {
-	unsigned long long ioctls = number_from("FSESSION_FUZZ_IOCTLS", 0);
+	unsigned long long ioctls = ktest_number("FSESSION_FUZZ_IOCTLS", 0);
 	struct fuzz_options options = {
-		.seed = number_from("FSESSION_FUZZ_SEED", time(NULL)),
-		.seconds = number_from("FSESSION_FUZZ_SECONDS",
-				       ioctls ? 14400 : 5),
+		.seed = ktest_number("FSESSION_FUZZ_SEED", time(NULL)),
+		.seconds = ktest_number("FSESSION_FUZZ_SECONDS",
+					ioctls ? 14400 : 5),
 		.ioctls = ioctls,
-		.threads = number_from("FSESSION_FUZZ_THREADS", 4),
-		.attaches = number_from("FSESSION_FUZZ_ATTACHES", attaches),
+		.threads = ktest_number("FSESSION_FUZZ_THREADS", 4),
+		.attaches = ktest_number("FSESSION_FUZZ_ATTACHES", attaches),
 	};
 	bool covered = load_covered();
 

@@ -172,7 +172,7 @@ static void killer(void *arg)
 
 		rand_r(&seed);
 		pid = ktest_fork(own, &seed);
-		storm_pause(&seed, 1000000);
+		storm_pause(&seed, storm_time(1000000));
 		kill(pid, SIGKILL);
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
@@ -252,6 +252,12 @@ static const char *resident_name(unsigned int i)
 	return name;
 }
 
+static bool all_happened(void)
+{
+	return shared->attached && shared->killed && shared->unloaded &&
+	       shared->in_use;
+}
+
 CASE(storm_modules,
      "the traced module goes and comes; fsession stays, with its sessions",
      .timeout = 900)
@@ -293,7 +299,7 @@ CASE(storm_modules,
 			   0);
 	}
 	storm_go();
-	while (storm_lasts())
+	while (storm_goes_on(all_happened()))
 		usleep(10000);
 	shared->stop = 1;
 	for (i = 0; i <= OWNERS; i++)
