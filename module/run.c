@@ -306,6 +306,7 @@ static __always_inline long enter(struct fsession_frame *frame, void *extra,
 	const struct fsession_list *list;
 	const struct fsession_site *site;
 	u64 *ctx, *result;
+	u32 needed;
 
 	/* Idle: nothing would protect a reader. */
 	if (unlikely(!fsession_rcu_watching()))
@@ -324,11 +325,13 @@ static __always_inline long enter(struct fsession_frame *frame, void *extra,
 	/*
 	 * The list may have changed since the stub was told how much. Less than
 	 * it has does no harm unless the function takes stack arguments, and
-	 * then extra is never 0.
+	 * then extra is never 0. The call is not counted in yet, so the list may
+	 * go as soon as the lock is let go.
 	 */
-	if (unlikely(list->extra != bytes) && list->extra) {
+	needed = list->extra;
+	if (unlikely(needed != bytes) && needed) {
 		run_unlock();
-		return list->extra;
+		return needed;
 	}
 
 	/*
