@@ -61,6 +61,11 @@ unsigned long long ktest_number(const char *name, unsigned long long otherwise)
 	return text && *text ? strtoull(text, NULL, 0) : otherwise;
 }
 
+unsigned int ktest_patience(unsigned int time)
+{
+	return time * ktest_number("FSESSION_SLOW", 1);
+}
+
 int ktest_fork(void (*fn)(void *arg), void *arg)
 {
 	pid_t pid;

@@ -122,12 +122,12 @@ bool ktest_has_failed(void);
 		ret_;                                           \
 	})
 
-/* Wait until @cond holds, 20 s at most; then the case fails. */
+/* Wait until @cond holds, 20 s at most (ktest_patience); then the case fails. */
 #define WAIT_FOR(cond)                                                 \
 	do {                                                           \
 		unsigned int tries_ = 0;                               \
 		while (!(cond)) {                                      \
-			if (++tries_ > 2000)                           \
+			if (++tries_ > ktest_patience(2000))           \
 				FAIL("waited in vain for: %s", #cond); \
 			usleep(10000);                                 \
 		}                                                      \
@@ -135,6 +135,12 @@ bool ktest_has_failed(void);
 
 /* The number that environment variable @name has, or @otherwise. */
 unsigned long long ktest_number(const char *name, unsigned long long otherwise);
+
+/*
+ * How long something may take that takes at most @time, in any unit, in a guest
+ * of the usual speed: longer where FSESSION_SLOW says so.
+ */
+unsigned int ktest_patience(unsigned int time);
 
 /* Run @fn in a child process; its exit status becomes part of the case's. */
 int ktest_fork(void (*fn)(void *arg), void *arg);

@@ -57,7 +57,7 @@ static int pids[ARRAY_SIZE(parts)];
 /* Seconds, for an answer in a guest that is emulated, beside others. */
 static unsigned int patience_s(void)
 {
-	return 300 * ktest_number("FSESSION_SLOW", 1);
+	return ktest_patience(300);
 }
 
 static bool stopped(void)

@@ -1035,7 +1035,7 @@ static void wait_given_back(void)
 	uint64_t start = ktest_ms();
 
 	while (functions_enabled()) {
-		if (ktest_ms() - start > 300000)
+		if (ktest_ms() - start > ktest_patience(300000))
 			FAIL("functions are not given back");
 		usleep(10000);
 	}
@@ -1064,7 +1064,7 @@ static void wait_gone(void)
 	uint64_t start = ktest_ms();
 
 	while (try_drain(50, NULL)) {
-		if (ktest_ms() - start < 100000)
+		if (ktest_ms() - start < ktest_patience(100000))
 			continue;
 		show_inside();
 		FAIL("sessions do not go");
@@ -1074,14 +1074,13 @@ static void wait_gone(void)
 }
 
 /*
- * FSESSION_LOAD_SECONDS	how long all are attached (10)
- *
- * The load is there when functions are attached, and when they are detached.
+ * FSESSION_LOAD_SECONDS	how long all are attached, under load from before the attach
+ *			until after the detach (10, under load in between only)
  */
 CASE(multi_everything, "all functions that can be attached to, under load",
      .timeout = 1800, .flags = KTEST_LOG)
 {
-	const char *seconds = getenv("FSESSION_LOAD_SECONDS");
+	unsigned int seconds = ktest_number("FSESSION_LOAD_SECONDS", 0);
 	struct recording r = recording_load("empty", "bpf_fentry_test1");
 	struct recording count = recording_load("count", "bpf_fentry_test1");
 	static struct single singles[BUSY];
@@ -1089,7 +1088,7 @@ CASE(multi_everything, "all functions that can be attached to, under load",
 	int n, log = open_log();
 	uint64_t start, ms;
 	/* Under load an attach to all takes a minute, and giving back as long. */
-	bool all_along = seconds && *seconds;
+	bool all_along = seconds > 0;
 	desc_t *t;
 
 	n = functions_list(kernel_btf(), &t);
@@ -1122,7 +1121,7 @@ CASE(multi_everything, "all functions that can be attached to, under load",
 
 	if (!all_along)
 		workload_start();
-	sleep(all_along ? strtoul(seconds, NULL, 0) : 10);
+	sleep(all_along ? seconds : 10);
 	if (!all_along)
 		workload_end();
 	rain_end();

@@ -165,7 +165,7 @@ static void wait_for_fault(void)
 	struct pollfd pfd = { .fd = uffd, .events = POLLIN };
 	struct uffd_msg msg;
 
-	if (poll(&pfd, 1, 20000) != 1)
+	if (poll(&pfd, 1, ktest_patience(20000)) != 1)
 		FAIL("nobody waits for the page");
 	REQUIRE_EQ(read(uffd, &msg, sizeof(msg)), sizeof(msg));
 	CHECK_EQ(msg.event, UFFD_EVENT_PAGEFAULT);

@@ -77,9 +77,8 @@ static void groups_remove(void)
 
 	for (i = 0; i < VICTIMS; i++) {
 		write_file(group_file(i, "cgroup.freeze"), "0");
-		for (tries = 0;
-		     tries < 500 && rmdir(group_file(i, "")) && errno == EBUSY;
-		     tries++)
+		tries = ktest_patience(500);
+		while (tries-- && rmdir(group_file(i, "")) && errno == EBUSY)
 			usleep(10000);
 	}
 	rmdir(GROUP);
