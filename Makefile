@@ -55,6 +55,7 @@ include userlib/userlib.mk
 include tools/tools.mk
 include examples/examples.mk
 include tests/bench/bench.mk
+include tests/stub/stub.mk
 include tests/fuzz/fuzz.mk
 include tests/faults/faults.mk
 include tests/tests.mk

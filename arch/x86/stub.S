@@ -498,9 +498,9 @@
 .else
 	movq	WORD(\nr), %rax
 .endif
-	/* rdx has its place already. */
-	movq	%rax, AT(FSESSION_FRAME_RET)
+	/* The places of both are within the frame of C. rdx has its own already. */
 	leaq	AT(0), %rsp
+	movq	%rax, AT(FSESSION_FRAME_RET)
 	jmp	.Lexit_\name
 
 	SOLO_RESCHED_AT_ENTRY \name
@@ -594,6 +594,9 @@
  *	r10 r11		dead; in the shared stub r10 is its number
  * Leaves f's return value, rax and rdx, as f left it. Nobody comes here by an
  * indirect branch, so there is no ENDBR: ftrace's trampoline returns here.
+ *
+ * Nothing that is needed yet lies below rsp at any instruction: there an interrupt
+ * writes. tests/stub has it written over at each of them.
  *
  * While f runs, rbp is the frame's, and rbx and r12 may be ours: f keeps them, as
  * any function does, and has no use for what is in them.

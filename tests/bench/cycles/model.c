@@ -30,6 +30,8 @@ struct task {
 
 /* Lists that count calls; the first is that of the shape that threads call. */
 #define FLIGHTS 5
+/* And that of a function that is stepped through. */
+#define FLIGHT_TRACED FLIGHTS
 
 /* What gs points to. A per-CPU pointer is an offset in it. */
 struct cpu {
@@ -42,7 +44,7 @@ struct cpu {
 	u32 active;
 	u32 busy;
 	u32 prog_active[2];
-	struct fsession_flight flight[FLIGHTS];
+	struct fsession_flight flight[FLIGHTS + 1];
 };
 
 struct session {
@@ -221,7 +223,7 @@ static struct fsession_site sites[] = {
 	{ .list = &solo_ctx, .meta = 1 },
 };
 
-/* For the first stub of functions with one argument. */
+/* For the first stub of functions with one argument; see also model_trace(). */
 struct fsession_bound
 	fsession_bound[FSESSION_ARG_REGS + 1][FSESSION_BOUND_STUBS] = {
 		[1] = { { .list = &solo, .func = (unsigned long)leaf_stub } },
@@ -481,6 +483,61 @@ void model_init(void)
 void model_use(unsigned int processor)
 {
 	syscall(SYS_arch_prctl, ARCH_SET_GS, &processors[processor].cpu);
+}
+
+static struct fsession_list traced;
+static struct fsession_site traced_site;
+
+void model_trace(void (*func)(void), void (*body)(void), unsigned int nr,
+		 bool bound)
+{
+	traced = (struct fsession_list){
+		.active = offsetof(struct cpu, prog_active[0]),
+		.flight = offsetof(struct cpu, flight[FLIGHT_TRACED]),
+		.guard = KEY + (unsigned long)&traced,
+		.func = program,
+		.ctx = FSESSION_FRAME_WORDS,
+	};
+	traced_site = (struct fsession_site){ .list = &traced, .meta = nr };
+	publish(&traced_site, func, body);
+	if (bound)
+		fsession_bound[nr][1] = (struct fsession_bound){
+			.list = &traced,
+			.func = (unsigned long)func,
+		};
+}
+
+void model_detach(void)
+{
+	traced.active = offsetof(struct cpu, busy);
+}
+
+uint64_t *model_active(uint64_t *detached)
+{
+	*detached = offsetof(struct cpu, busy);
+	return &traced.active;
+}
+
+void model_set(bool running, bool rcu_watches, bool reschedule)
+{
+	struct cpu *cpu = &processors[0].cpu;
+
+	cpu->prog_active[0] = running;
+	cpu->context_tracking = rcu_watches ? FSESSION_RCU_WATCHING : 0;
+	cpu->preempt_count = reschedule ? 0 : PREEMPT_ENABLED;
+}
+
+void model_get(struct model_state *state)
+{
+	const struct cpu *cpu = &processors[0].cpu;
+
+	*state = (struct model_state){
+		.in = cpu->flight[FLIGHT_TRACED].in,
+		.out = cpu->flight[FLIGHT_TRACED].out,
+		.preempt_count = cpu->preempt_count,
+		.active = cpu->prog_active[0],
+		.bpf_ctx = processors[0].task.bpf_ctx,
+	};
 }
 
 bool model_balanced(unsigned int processor, unsigned long calls,

@@ -7,6 +7,7 @@
 #define MODEL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define DEPTHS	   16
 #define PROCESSORS 17
@@ -35,6 +36,23 @@ void add_up(unsigned long adds);
 void model_init(void);
 /* This thread has the per-CPU area and the task of @processor from now on. */
 void model_use(unsigned int processor);
+/* One more function, that stepped.c calls: see sites.S. */
+void model_trace(void (*func)(void), void (*body)(void), unsigned int nr,
+		 bool bound);
+void model_detach(void);
+/* Where its list says whether it is attached, and what it says when it is not. */
+uint64_t *model_active(uint64_t *detached);
+void model_set(bool running, bool rcu_watches, bool reschedule);
+
+struct model_state {
+	unsigned long in, out;
+	uint32_t preempt_count;
+	uint32_t active;
+	const void *bpf_ctx;
+};
+
+void model_get(struct model_state *state);
+
 /*
  * Was the stub called there as often as @calls, and in the shapes that no threads
  * call as often as @others, and is all well?

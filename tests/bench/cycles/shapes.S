@@ -47,15 +47,26 @@ __SCK__\name:
 	.popsection
 .endm
 
+/* The second of each number is for a function of tests/stub, where that is linked. */
 .macro BOUND_CALLS nr, i
 	STATIC_CALL fsession_bound_prog_\nr\()_\i, program
+.if \i == 1
+	STATIC_CALL fsession_bound_body_\nr\()_\i, elsewhere_\nr
+.else
 	STATIC_CALL fsession_bound_body_\nr\()_\i, body_stub
+.endif
 .endm
 
 .irp	nr, 0, 1, 2, 3, 4, 5, 6
 .irp	i, FSESSION_BOUND_NUMBERS
 	BOUND_CALLS \nr, \i
 .endr
+.endr
+
+.irp	nr, 0, 1, 2, 3, 4, 5, 6
+	.weak	body_bound_\nr
+elsewhere_\nr:
+	jmp	body_bound_\nr
 .endr
 
 .macro LEAF name, insn:vararg
