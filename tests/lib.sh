@@ -14,12 +14,18 @@ tm=$FSESSION_TESTS/tm
 tmp=$(mktemp -d)
 case_failed=0
 
+# cleanup: what a case has to see to at its end, however it ends.
+cleanup() {
+	:
+}
+
 case_end() {
 	local status=$?
 
+	cleanup
 	rm -rf "$tmp"
-	((status == 0)) && exit "$case_failed"
-	exit "$status"
+	((status && !case_failed)) && exit "$status"
+	exit "$case_failed"
 }
 trap case_end EXIT
 
@@ -85,9 +91,9 @@ for what, expected in zip(sys.argv[1::2], sys.argv[2::2]):
 sys.exit(bad)' "$@" 2>&1 || failed "in: $(tail -n 1 "$tmp/out" | head -c 600)"
 }
 
-# wait_for COMMAND...: until it succeeds; at most 20 s.
+# wait_for COMMAND...: until it succeeds; at most 20 s, or longer where FSESSION_SLOW says so.
 wait_for() {
-	local until=$((SECONDS + 20))
+	local until=$((SECONDS + 20 * ${FSESSION_SLOW:-1}))
 
 	while ! "$@"; do
 		((SECONDS < until)) || die "waited in vain for: $*"

@@ -155,13 +155,16 @@ void fsession__targets_native(struct fsession_targets *set)
 	struct func *f, *end;
 	char *line = NULL;
 	size_t i, size = 0;
+	bool unknown;
 
 	for (i = 0; i < set->nr; i++)
-		set->funcs[i].has_site = !file;
+		set->funcs[i].has_site = false;
 	while (file && getline(&line, &size, file) > 0) {
 		for (f = listed(set, line, &end); f < end; f++)
 			f->has_site = true;
 	}
+	/* Of what could not be read, the kernel will have to say. */
+	unknown = !file || !feof(file);
 	free(line);
 	if (file)
 		fclose(file);
@@ -170,7 +173,7 @@ void fsession__targets_native(struct fsession_targets *set)
 		f = set->at[i];
 		if (f->t.status)
 			continue;
-		if (!f->has_site)
+		if (!f->has_site && !unknown)
 			fsession__target_refuse(f, -ENOENT,
 						FSESSION_REASON_NO_SITE, NULL);
 		else if (native_denies(f->t.name))

@@ -228,8 +228,10 @@ int fsession__info(int fd, uint32_t id, unsigned int flags,
 		info->name = (uintptr_t)buf;
 		info->name_len = sizeof(buf);
 	}
-	if (ioctl(fd, FSESSION_IOC_INFO, info) < 0)
-		return -errno;
+	/* It is answered at once, but for who attaches or detaches just then. */
+	while (ioctl(fd, FSESSION_IOC_INFO, info) < 0)
+		if (errno != EINTR)
+			return -errno;
 
 	info->name = 0;
 	if (name && name_len) {
@@ -283,6 +285,7 @@ static int check_btf_base(const struct fsession_query *query)
 	uint64_t hash = 0xcbf29ce484222325ULL, size = 0;
 	unsigned char buf[65536];
 	size_t i, n;
+	bool whole;
 	FILE *f;
 
 	f = fopen(VMLINUX_BTF, "re");
@@ -293,8 +296,11 @@ static int check_btf_base(const struct fsession_query *query)
 			hash = (hash ^ buf[i]) * 0x100000001b3ULL;
 		size += n;
 	}
+	whole = feof(f);
 	fclose(f);
 
+	if (!whole)
+		return -EIO;
 	if (size != query->btf_base_size || hash != query->btf_base_hash)
 		return -EBADMSG;
 	return 0;

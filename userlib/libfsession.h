@@ -63,7 +63,8 @@ LIBFSESSION_API const char *libfsession_version_string(void);
 /**
  * libfsession_set_print() - where messages go.
  * @fn: called with libbpf's levels and a printf format; NULL for silence. It
- *	may be called from any thread that calls the library.
+ *	may be called from any thread that calls the library, and is not to call
+ *	the library, which may hold a lock of its own.
  *
  * The default prints warnings to stderr. Returns the function set before.
  * Since 0.1.
@@ -256,7 +257,8 @@ struct fsession_targets;
  * Reads the BTF and keeps it as long as the set.
  *
  * Returns a set to be given to fsession_targets__free(), or NULL and errno:
- * ESRCH: no module of that name is loaded, or it has no BTF. Since 0.1.
+ * ESRCH: no module of that name is loaded, or it has no BTF, or that is no
+ * module's name. Since 0.1.
  */
 LIBFSESSION_API struct fsession_targets *
 fsession_targets__new(const char *module);

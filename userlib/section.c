@@ -155,9 +155,12 @@ static bool is_module_call(const struct bpf_insn *insn, const int *fd_array)
 	       fsession__btf_is_module(fd_array[insn->off], "fsession");
 }
 
-static bool is_patch_backend(const struct bpf_insn *insn)
+/* One of two halves, before @end. */
+static bool is_patch_backend(const struct bpf_insn *insn,
+			     const struct bpf_insn *end)
 {
-	return insn->code == (BPF_LD | BPF_IMM | BPF_DW) && !insn->src_reg &&
+	return end - insn > 1 && insn->code == (BPF_LD | BPF_IMM | BPF_DW) &&
+	       !insn->src_reg &&
 	       (uint32_t)insn[0].imm == (uint32_t)FSESSION_PATCH_BACKEND &&
 	       (uint32_t)insn[1].imm == FSESSION_PATCH_BACKEND >> 32;
 }
@@ -175,7 +178,7 @@ static struct knows look_at(const struct bpf_program *prog, const int *fd_array)
 	struct knows knows = {};
 
 	for (; insn < end; insn++) {
-		if (is_patch_backend(insn))
+		if (is_patch_backend(insn, end))
 			knows.both_ways = true;
 		else if (!knows.module)
 			knows.module = is_module_call(insn, fd_array);
@@ -202,7 +205,7 @@ static void patch_insns(struct bpf_insn *insns, size_t cnt, const int *fd_array,
 	struct bpf_insn *insn, *end = insns + cnt;
 
 	for (insn = insns; insn < end; insn++) {
-		if (is_patch_backend(insn)) {
+		if (is_patch_backend(insn, end)) {
 			insn[0].imm = FSESSION_PATCH_NATIVE;
 			insn[1].imm = 0;
 		} else if (is_module_call(insn, fd_array)) {
@@ -238,7 +241,7 @@ static int make_native(struct bpf_program *prog,
 		return err;
 	}
 	err = fsession__native_probe(&kfuncs, &why);
-	if (err && !kfuncs.cookie) {
+	if (err == -EOPNOTSUPP || (err && !kfuncs.cookie)) {
 		fsession__explain_native("load", name, err, why);
 		return err;
 	}

@@ -65,6 +65,17 @@ static int read_functions(struct fsession_targets *set)
 	return 0;
 }
 
+/* What is a path, too, would have any file taken for a module's BTF. */
+static bool is_module_name(const char *name)
+{
+	const char *c;
+
+	for (c = name; *c; c++)
+		if (!isalnum((unsigned char)*c) && *c != '_')
+			return false;
+	return *name;
+}
+
 static int load_btf(struct fsession_targets *set)
 {
 	struct btf *vmlinux = fsession__vmlinux_btf();
@@ -81,6 +92,11 @@ static int load_btf(struct fsession_targets *set)
 		return 0;
 	}
 	set->base = vmlinux;
+	if (!is_module_name(set->module)) {
+		pr_fail(VERB, set->module, -ESRCH,
+			"a module's name has letters, digits and \"_\" only");
+		return -ESRCH;
+	}
 	set->btf = btf__load_module_btf(set->module, vmlinux);
 	if (set->btf)
 		return 0;
@@ -151,6 +167,24 @@ static void list_members(struct fsession_targets *set)
 		if (f && f->member)
 			set->at[set->cnt++] = f;
 	}
+}
+
+/* After @f has come. Ids mostly come in order. */
+static void list_member(struct fsession_targets *set, struct func *f)
+{
+	size_t low = 0, high = set->cnt;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (set->at[mid]->t.btf_id < f->t.btf_id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	memmove(set->at + low + 1, set->at + low,
+		(set->cnt++ - low) * sizeof(*set->at));
+	set->at[low] = f;
 }
 
 /*
@@ -288,11 +322,7 @@ LIBFSESSION_API int fsession_targets__add_id(struct fsession_targets *set,
 	f->member = true;
 	f->t.exact = true;
 	f->t.attach_cookie = attach_cookie;
-	/* Ids mostly come in order. */
-	if (!set->cnt || set->at[set->cnt - 1]->t.btf_id < btf_id)
-		set->at[set->cnt++] = f;
-	else
-		list_members(set);
+	list_member(set, f);
 	return 0;
 }
 
@@ -316,7 +346,7 @@ static int add_lines(struct fsession_targets *set, FILE *f, const char *path)
 			pr_warn("in line %u of '%s'", number, path);
 		sum = n < 0 ? n : sum + n;
 	}
-	if (sum >= 0 && ferror(f)) {
+	if (sum >= 0 && !feof(f)) {
 		sum = -EIO;
 		pr_fail("read", path, sum, "not all could be read");
 	}
@@ -499,6 +529,9 @@ static int read_symbols(struct fsession_targets *set)
 		    !place(set, &s, order++))
 			err = -EPERM;
 	}
+	/* What was not read would be taken for not there, or for unique. */
+	if (!err && !feof(f))
+		err = -EIO;
 	free(line);
 	fclose(f);
 	return err;

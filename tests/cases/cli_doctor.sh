@@ -43,7 +43,6 @@ cleanup() {
 	[[ -e /dev/fsession ]] || modprobe fsession
 	echo 1 >/proc/sys/kernel/ftrace_enabled
 }
-trap 'cleanup; case_end' EXIT
 
 status_is 0 fsession doctor
 match "a healthy machine" "$(cat "$tmp/out")" 'sessions can run'
@@ -210,6 +209,7 @@ if [[ $(about native said) == *'an fsession of its own' ]]; then
 	# Whose fault it is that nothing runs is not guessed.
 	FSESSION_BACKEND=native status_is 1 setpriv --reuid=65534 --regid=65534 \
 		--clear-groups --bounding-set=-all fsession doctor --json
+	checked backend FAIL
 	[[ $(about backend try) != unset* ]] || failed "unset, without rights"
 else
 	FSESSION_BACKEND=native status_is 1 fsession doctor --json

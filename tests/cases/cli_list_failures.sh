@@ -36,3 +36,12 @@ fails '--from names no function' --from "$tmp/empty"
 printf '# do_exit: a comment\n\n' >"$tmp/comments"
 fails '--from names no function' --from "$tmp/empty" --from "$tmp/comments" \
 	--exclude do_exit
+
+fails "\.\./\.\./x" '../../x:*'
+# What is there cannot be read: nothing is listed as if it were not there.
+cleanup() {
+	umount /proc/kallsyms 2>/dev/null
+}
+mount --bind /dev/fsession /proc/kallsyms
+fails '/proc/kallsyms' bpf_fentry_test1
+umount /proc/kallsyms

@@ -614,13 +614,41 @@ CASE(library_multi_set_kernel, "a set of the kernel's has none of a module's")
 	fsession_targets__free(set);
 }
 
+CASE(library_multi_set_order,
+     "ids come in any order, and are in the order of ids")
+{
+	struct fsession_targets *set = new_set(MODULE);
+	static const char *const names[] = { ARG(3), ARG(1), ARG(5), ARG(2) };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		CHECK_EQ(fsession_targets__add_id(set, id_of(names[i]), i), 0);
+		CHECK_EQ(fsession_targets__cnt(set), i + 1);
+		check_order(set);
+	}
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		CHECK_EQ(target(set, names[i])->attach_cookie, i);
+	fsession_targets__free(set);
+}
+
 CASE(library_multi_set_no_module, "no set of a module that is not there")
 {
-	forget_said();
-	errno = 0;
-	CHECK(!fsession_targets__new("no_such_module"));
-	CHECK_EQ(errno, ESRCH);
-	CHECK_SAID("no_such_module");
+	/* The last ones are files there. */
+	static const char *const names[] = {
+		"no_such_module", "no-such",  "", ".",
+		"../btf/" MODULE, "./vmlinux"
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		forget_said();
+		errno = 0;
+		if (!CHECK(!fsession_targets__new(names[i])))
+			ktest_diag("'%s'", names[i]);
+		CHECK_EQ(errno, ESRCH);
+		CHECK(said[0]);
+		CHECK_SAID(names[i]);
+	}
 }
 
 CASE(library_multi_set_bad_pattern, "what no pattern is, or matches nothing")
