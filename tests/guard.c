@@ -15,6 +15,7 @@
  * diagnosis. Every minute, stderr has how long the case has been running.
  */
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -75,6 +76,8 @@ static uint64_t now_ms(void)
 struct state {
 	int enabled;  /* lines of enabled_functions */
 	int refcount; /* of the module; -1 if it is not loaded */
+	int testmod;  /* the same of the test module */
+	int instances;
 	int live;
 	int draining;
 	int ftrace_enabled;
@@ -96,6 +99,19 @@ static int count_lines(const char *path)
 			lines += buf[i] == '\n';
 	close(fd);
 	return lines;
+}
+
+static int count_entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	int n = 0;
+
+	if (!dir)
+		die(path);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
 }
 
 /* The first line of a file; false if there is no such file. */
@@ -128,6 +144,8 @@ static struct state look(void)
 
 	s.enabled = count_lines(TRACING "enabled_functions");
 	s.refcount = number_in("/sys/module/fsession/refcnt");
+	s.testmod = number_in("/sys/module/fsession_testmod/refcnt");
+	s.instances = count_entries(TRACING "instances");
 	s.ftrace_enabled = number_in("/proc/sys/kernel/ftrace_enabled");
 	s.stack_tracer = number_in("/proc/sys/kernel/stack_tracer_enabled");
 	s.cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
@@ -147,6 +165,7 @@ static struct state look(void)
 static bool same(const struct state *a, const struct state *b)
 {
 	return a->enabled == b->enabled && a->refcount == b->refcount &&
+	       a->testmod == b->testmod && a->instances == b->instances &&
 	       a->live == b->live && a->draining == b->draining &&
 	       a->ftrace_enabled == b->ftrace_enabled &&
 	       a->stack_tracer == b->stack_tracer && a->cpus == b->cpus &&
@@ -204,6 +223,8 @@ static void check_state(const struct state *before)
 	bad = true;
 	compare("functions enabled in ftrace", before->enabled, after.enabled);
 	compare("the module's use count", before->refcount, after.refcount);
+	compare("the test module's use count", before->testmod, after.testmod);
+	compare("trace instances", before->instances, after.instances);
 	compare("live sessions", before->live, after.live);
 	compare("draining sessions", before->draining, after.draining);
 	compare("kernel.ftrace_enabled", before->ftrace_enabled,

@@ -750,8 +750,8 @@ void storm_also_called(const char *function, uint64_t calls)
 
 static void stop_all(void)
 {
-	uint64_t attached = 0;
-	unsigned int i;
+	uint64_t attached = 0, attached_multi = 0;
+	unsigned int i, multis = 0;
 
 	stop = true;
 	for (i = 0; i < ARRAY_SIZE(called); i++) {
@@ -769,10 +769,13 @@ static void stop_all(void)
 			   (unsigned long long)c->attached,
 			   (unsigned long long)c->attached_multi,
 			   (unsigned long long)c->refused);
-		attached += c->attached + c->attached_multi;
+		attached += c->attached;
+		attached_multi += c->attached_multi;
+		multis += c->nr_multis;
 		storm_churner_end(c);
 	}
 	CHECK_OP(attached, >, 0);
+	CHECK_EQ(!attached_multi, !multis);
 	if (killer_pid) {
 		kill(killer_pid, SIGTERM);
 		ktest_join(killer_pid);

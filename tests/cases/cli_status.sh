@@ -3,7 +3,7 @@
 . "$FSESSION_TESTS/lib.sh"
 
 status_is 0 fsession status
-match "status without sessions" "$(head -n 1 "$tmp/out")" 'loaded|healthy|ok'
+match "status without sessions" "$(head -n 1 "$tmp/out")" '^module [0-9.]+, ABI [0-9]+, healthy: 0 live, 0 draining$'
 
 fsession run "$progs/recorder_wait.bpf.o" >"$tmp/run.out" 2>"$tmp/run.err" &
 pid=$!

@@ -14,6 +14,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include "fuzz/guest.h"
@@ -24,13 +25,17 @@ static bool load_covered(void)
 {
 	char path[PATH_MAX + 32], exe[PATH_MAX];
 	ssize_t len = SYS(readlink("/proc/self/exe", exe, sizeof(exe) - 1));
+	struct utsname uts;
 	int fd;
 
 	exe[len] = '\0';
 	snprintf(path, sizeof(path), "%s/fsession_kcov.ko", dirname(exe));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || access("/sys/kernel/debug/kcov", W_OK))
+	if (fd < 0 || access("/sys/kernel/debug/kcov", W_OK)) {
+		SYS(uname(&uts));
+		CHECK(!strstr(uts.release, "-fsession-debug"));
 		return false;
+	}
 	WAIT_FOR(try_rmmod("fsession") == 0);
 	if (syscall(SYS_finit_module, fd, "", 0)) {
 		int err = errno;

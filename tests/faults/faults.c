@@ -937,6 +937,10 @@ int main(int argc, char **argv)
 	}
 	for (i = 0; i < nr_scenarios; i++)
 		nr += is_asked_for(&scenarios[i], argv + 1);
+	if (!nr) {
+		fprintf(stderr, "faults: there is no such scenario\n");
+		return 2;
+	}
 	printf("KTAP version 1\n1..%u\n", nr);
 	for (i = 0, nr = 0; i < nr_scenarios; i++) {
 		if (!is_asked_for(&scenarios[i], argv + 1))

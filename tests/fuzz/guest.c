@@ -911,7 +911,7 @@ static void end(const struct fuzz_options *options)
 
 static void report(const struct fuzz_options *options, uint64_t ms)
 {
-	uint64_t all = 0, attached = 0;
+	uint64_t all = 0, attached = 0, done = 0;
 	unsigned int i, v, err;
 
 	for (v = 0; v < VERBS; v++) {
@@ -930,6 +930,7 @@ static void report(const struct fuzz_options *options, uint64_t ms)
 			if (at >= (int)sizeof(line) - 32)
 				break;
 		}
+		done += sums[0];
 		ktest_diag("%s:%s", verbs[v].name, at ? line : " none");
 	}
 	for (i = 0; i < options->threads; i++) {
@@ -940,6 +941,8 @@ static void report(const struct fuzz_options *options, uint64_t ms)
 		   "%u inputs kept",
 		   (unsigned long long)all, (unsigned long long)ms / 1000,
 		   (unsigned long long)attached, nr_seen, nr_kept);
+	CHECK_OP(done, >, 0);
+	CHECK_OP(all, >=, options->ioctls);
 }
 
 void fuzz(const struct fuzz_options *options)
