@@ -20,3 +20,8 @@ json_equal 'd["programs"][0]["entries"]' 25 \
 status_is 0 fsession run "$progs/fentry_tests.bpf.o" --test-run test1 --json
 json_equal 'len(d["programs"])' 15 \
 	'set(p["exits"] for p in d["programs"])' "{1}"
+
+# So many would take days.
+status_is 0 fsession run "$progs/fentry_tests.bpf.o" --prog test1 \
+	--test-run test1 --repeat 1000000000 --duration 1 --json
+json_equal 'd["programs"][0]["entries"] > 0' True

@@ -117,6 +117,12 @@ void child_signals(struct child *c)
 	take_signals(c, false);
 }
 
+void child_signals_as_before(struct child *c)
+{
+	take_signals(c, false);
+	sigprocmask(SIG_SETMASK, &saved_mask, NULL);
+}
+
 /*
  * Returns 0 when @argv runs, or a negative errno: -EINTR if it is to end before it
  * has begun. Where it was found to be no command its status is 127 or 126, as with

@@ -142,9 +142,9 @@ static const char *const state_names[] = {
 
 static void print_finding(const char *name, const struct finding *f)
 {
-	printf("%-4s  %-10s %s\n", state_names[f->state], name, f->said);
+	print("%-4s  %-10s %s\n", state_names[f->state], name, f->said);
 	if (f->state != STATE_OK && f->mend[0])
-		printf("      %-10s try: %s\n", "", f->mend);
+		print("      %-10s try: %s\n", "", f->mend);
 }
 
 static void json_finding(struct json *j, const char *name,

@@ -17,9 +17,13 @@
 /* Maps and variables of ours are no business of the user's. */
 static const char private_prefix[] = "__fsession";
 
+/* Types within types: no compiler's BTF has as many, or a type within itself. */
+#define MAX_DEPTH 64
+
 /* Either @text or @json is set. @comma is about the text form. */
 struct out {
 	const struct btf *btf;
+	unsigned int depth;
 	FILE *text;
 	struct json *json;
 	bool comma;
@@ -28,13 +32,23 @@ struct out {
 static void put_value(struct out *o, const char *key, uint32_t id,
 		      const uint8_t *data, size_t size);
 
+static const char *name_at(const struct btf *btf, uint32_t offset)
+{
+	const char *name = btf__name_by_offset(btf, offset);
+
+	return name ? name : "";
+}
+
 static void text_begin(struct out *o, const char *key)
 {
 	if (o->comma)
 		fputs(", ", o->text);
 	o->comma = true;
-	if (key)
-		fprintf(o->text, ".%s = ", key);
+	if (key) {
+		putc('.', o->text);
+		put_text(o->text, key);
+		fputs(" = ", o->text);
+	}
 }
 
 static void put_open(struct out *o, const char *key, char json, char text)
@@ -96,7 +110,7 @@ static void put_word(struct out *o, const char *key, const char *word)
 		return;
 	}
 	text_begin(o, key);
-	fputs(word, o->text);
+	put_text(o->text, word);
 }
 
 static void put_chars(struct out *o, const char *key, const char *s, size_t len,
@@ -128,13 +142,16 @@ static void put_chars(struct out *o, const char *key, const char *s, size_t len,
 static const struct btf_type *resolve(const struct btf *btf, uint32_t *id)
 {
 	const struct btf_type *t = btf__type_by_id(btf, *id);
+	int i;
 
-	while (t &&
-	       (btf_is_mod(t) || btf_is_typedef(t) || btf_is_type_tag(t))) {
+	for (i = 0; i < MAX_DEPTH; i++) {
+		if (!t ||
+		    !(btf_is_mod(t) || btf_is_typedef(t) || btf_is_type_tag(t)))
+			return t;
 		*id = t->type;
 		t = btf__type_by_id(btf, *id);
 	}
-	return t;
+	return NULL;
 }
 
 static bool is_char(const struct btf *btf, uint32_t id)
@@ -142,7 +159,7 @@ static bool is_char(const struct btf *btf, uint32_t id)
 	const struct btf_type *t = resolve(btf, &id);
 
 	return t && btf_is_int(t) && t->size == 1 &&
-	       !strcmp(btf__name_by_offset(btf, t->name_off), "char");
+	       !strcmp(name_at(btf, t->name_off), "char");
 }
 
 /* @size bytes at @data as a number, widened by its sign if @is_signed. */
@@ -205,12 +222,12 @@ static void put_enum(struct out *o, const char *key, const struct btf_type *t,
 			/* The kind has one signedness only since 6.0. */
 			if ((uint32_t)known == (uint32_t)v)
 				known = v;
-			name = btf__name_by_offset(o->btf, e->name_off);
+			name = name_at(o->btf, e->name_off);
 		} else {
 			const struct btf_enum64 *e = btf_enum64(t) + i;
 
 			known = btf_enum64_value(e);
-			name = btf__name_by_offset(o->btf, e->name_off);
+			name = name_at(o->btf, e->name_off);
 		}
 		if (known == v) {
 			put_word(o, key, name);
@@ -246,7 +263,7 @@ static void put_bitfield(struct out *o, const char *key, uint32_t id,
 	uint64_t v = 0;
 	size_t i;
 
-	if (!t || bits > 64)
+	if (!t || bits > 64 || !(btf_is_int(t) || btf_is_any_enum(t)))
 		return;
 	for (i = 0; i < bits; i++, bit++)
 		v |= (uint64_t)(data[bit / 8] >> bit % 8 & 1) << i;
@@ -263,7 +280,7 @@ static void put_members(struct out *o, const struct btf_type *t,
 	int i;
 
 	for (i = 0; i < btf_vlen(t); i++, m++) {
-		const char *name = btf__name_by_offset(o->btf, m->name_off);
+		const char *name = name_at(o->btf, m->name_off);
 		size_t bit = btf_member_bit_offset(t, i);
 		size_t bits = btf_member_bitfield_size(t, i);
 		uint32_t id = m->type;
@@ -275,9 +292,13 @@ static void put_members(struct out *o, const struct btf_type *t,
 		} else if (!name[0]) {
 			const struct btf_type *inner = resolve(o->btf, &id);
 
-			if (inner && btf_is_composite(inner))
+			if (inner && btf_is_composite(inner) &&
+			    o->depth < MAX_DEPTH) {
+				o->depth++;
 				put_members(o, inner, data + bit / 8,
 					    size - bit / 8);
+				o->depth--;
+			}
 		} else {
 			put_value(o, name, id, data + bit / 8, size - bit / 8);
 		}
@@ -328,32 +349,10 @@ static void put_float(struct out *o, const char *key, const uint8_t *data,
 	fprintf(o->text, "%.17g", v);
 }
 
-/* A value of type @id at @data, where @size bytes may be read. */
-static void put_value(struct out *o, const char *key, uint32_t id,
-		      const uint8_t *data, size_t size)
+static void put_type(struct out *o, const char *key, uint32_t id,
+		     const struct btf_type *t, const uint8_t *data, size_t size)
 {
-	const struct btf_type *t = resolve(o->btf, &id);
 	char c;
-
-	if (!t) {
-		put_word(o, key, "?");
-		return;
-	}
-	switch (btf_kind(t)) {
-	case BTF_KIND_INT:
-	case BTF_KIND_ENUM:
-	case BTF_KIND_ENUM64:
-	case BTF_KIND_FLOAT:
-	case BTF_KIND_STRUCT:
-	case BTF_KIND_UNION:
-		if (t->size > size) {
-			put_word(o, key, "?");
-			return;
-		}
-		break;
-	default:
-		break;
-	}
 
 	switch (btf_kind(t)) {
 	case BTF_KIND_INT:
@@ -397,6 +396,37 @@ static void put_value(struct out *o, const char *key, uint32_t id,
 	}
 }
 
+/* Are @size bytes enough for one of @t? */
+static bool fits(const struct btf_type *t, size_t size)
+{
+	switch (btf_kind(t)) {
+	case BTF_KIND_INT:
+	case BTF_KIND_ENUM:
+	case BTF_KIND_ENUM64:
+	case BTF_KIND_FLOAT:
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION:
+		return t->size <= size;
+	default:
+		return true;
+	}
+}
+
+/* A value of type @id at @data, where @size bytes may be read. */
+static void put_value(struct out *o, const char *key, uint32_t id,
+		      const uint8_t *data, size_t size)
+{
+	const struct btf_type *t = resolve(o->btf, &id);
+
+	if (!t || !fits(t, size) || o->depth == MAX_DEPTH) {
+		put_word(o, key, "?");
+		return;
+	}
+	o->depth++;
+	put_type(o, key, id, t, data, size);
+	o->depth--;
+}
+
 static bool is_prefix(const char *prefix, const char *s)
 {
 	return strncmp(s, prefix, strlen(prefix)) == 0;
@@ -415,7 +445,7 @@ static void put_section(struct out *o, const struct btf_type *sec,
 		if (!var || !btf_is_var(var) ||
 		    (uint64_t)v->offset + v->size > size)
 			continue;
-		name = btf__name_by_offset(o->btf, var->name_off);
+		name = name_at(o->btf, var->name_off);
 		if (is_prefix(private_prefix, name))
 			continue;
 		if (o->json) {
@@ -423,7 +453,8 @@ static void put_section(struct out *o, const struct btf_type *sec,
 				  v->size);
 			continue;
 		}
-		fprintf(o->text, "%s = ", name);
+		put_text(o->text, name);
+		fputs(" = ", o->text);
 		o->comma = false;
 		put_value(o, NULL, var->type, data + v->offset, v->size);
 		putc('\n', o->text);
@@ -440,7 +471,7 @@ static const struct btf_type *variables(const struct btf *btf,
 	sec = btf__type_by_id(btf, bpf_map__btf_value_type_id(map));
 	if (!sec || !btf_is_datasec(sec))
 		return NULL;
-	name = btf__name_by_offset(btf, sec->name_off);
+	name = name_at(btf, sec->name_off);
 	return is_prefix(".data", name) || is_prefix(".bss", name) ? sec : NULL;
 }
 

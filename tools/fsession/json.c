@@ -8,61 +8,32 @@
 
 #include "fsession.h"
 
-/* The length of the UTF-8 sequence at @s, or 0 where there is none. */
-static size_t utf8_len(const unsigned char *s, size_t avail)
+/*
+ * What is not UTF-8 comes out as the Latin-1 character of each byte. Characters
+ * that a terminal obeys are spelled out.
+ */
+static void put_quoted(FILE *f, const char *s, size_t len)
 {
-	uint32_t c;
-	size_t n, i;
-
-	if (s[0] < 0x80)
-		return 1;
-	else if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		n = 2;
-	else if (s[0] >= 0xe0 && s[0] <= 0xef)
-		n = 3;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		n = 4;
-	else
-		return 0;
-
-	if (n > avail)
-		return 0;
-	c = s[0] & (0x7f >> n);
-	for (i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	if ((n == 3 && c < 0x800) || (n == 4 && c < 0x10000) || c > 0x10ffff ||
-	    (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	return n;
-}
-
-/* What is not UTF-8 comes out as the Latin-1 character of each byte. */
-static void put_quoted(FILE *f, const char *str, size_t len)
-{
-	const unsigned char *s = (const unsigned char *)str;
-	size_t i = 0, n;
+	size_t i, n;
 
 	putc('"', f);
-	while (i < len) {
-		if (s[i] == '"' || s[i] == '\\') {
-			fprintf(f, "\\%c", s[i++]);
-		} else if (s[i] == '\n') {
+	for (i = 0; i < len; i += n) {
+		unsigned char last;
+
+		n = utf8_len(s + i, len - i);
+		last = s[i + (n ? n - 1 : 0)];
+		if (s[i] == '"' || s[i] == '\\')
+			fprintf(f, "\\%c", s[i]);
+		else if (s[i] == '\n')
 			fputs("\\n", f);
-			i++;
-		} else if (s[i] == '\t') {
+		else if (s[i] == '\t')
 			fputs("\\t", f);
-			i++;
-		} else if (s[i] < 0x20 || s[i] == 0x7f) {
-			fprintf(f, "\\u%04x", s[i++]);
-		} else if ((n = utf8_len(s + i, len - i))) {
+		else if (n && !is_control(s + i, n))
 			fwrite(s + i, 1, n, f);
-			i += n;
-		} else {
-			fprintf(f, "\\u%04x", s[i++]);
-		}
+		else
+			fprintf(f, "\\u%04x", last);
+		if (!n)
+			n = 1;
 	}
 	putc('"', f);
 }

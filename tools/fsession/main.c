@@ -71,7 +71,7 @@ static void vmessage(const char *head, const char *fmt, va_list args)
 {
 	fflush(stdout);
 	fputs(head, stderr);
-	vfprintf(stderr, fmt, args);
+	put_message(stderr, fmt, args);
 	putc('\n', stderr);
 }
 
@@ -139,7 +139,8 @@ print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
 	if ((level == LIBBPF_INFO && verbose < 1) ||
 	    (level == LIBBPF_DEBUG && verbose < 2))
 		return 0;
-	return vfprintf(stderr, fmt, args);
+	put_message(stderr, fmt, args);
+	return 0;
 }
 
 static int version(void)

@@ -6,23 +6,16 @@
  * its own it can be read without taking lines away from whoever reads the
  * global trace_pipe, without what else is traced, and from its start on.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fsession.h"
 
-#define INSTANCE_PREFIX "fsession-"
-
 struct printk {
-	char dir[256];
+	struct instance instance;
 	int fd;
 	printk_line_fn fn;
 	void *arg;
@@ -59,52 +52,26 @@ bool printk_used(const struct bpf_object *obj)
 	return false;
 }
 
-/* Remove what a run left behind that was killed. One in use is not removed. */
-static void remove_stale(const char *instances)
+static const char event_file[] = "events/bpf_trace/bpf_trace_printk/enable";
+
+static int enable(const struct printk *p, const char *value)
 {
-	struct dirent *entry;
-	DIR *dir = opendir(instances);
+	int fd = instance_open(&p->instance, event_file, O_WRONLY), err = 0;
 
-	if (!dir)
-		return;
-	while ((entry = readdir(dir))) {
-		const char *name = entry->d_name;
-		size_t len = strlen(INSTANCE_PREFIX);
-		char *end;
-		long pid;
-
-		if (strncmp(name, INSTANCE_PREFIX, len))
-			continue;
-		pid = strtol(name + len, &end, 10);
-		if (pid > 0 && !*end && kill(pid, 0) < 0 && errno == ESRCH)
-			unlinkat(dirfd(dir), name, AT_REMOVEDIR);
-	}
-	closedir(dir);
-}
-
-static int write_file(const char *dir, const char *file, const char *value)
-{
-	char path[512];
-	int fd, err = 0;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
-	if (write(fd, value, strlen(value)) < 0)
+		return fd;
+	if (write(fd, value, 1) < 0)
 		err = -errno;
 	close(fd);
 	return err;
 }
-
-static const char event_file[] = "events/bpf_trace/bpf_trace_printk/enable";
 
 /*
  * NULL if the lines cannot be had; that is said, and is no reason not to run.
  */
 struct printk *printk_start(printk_line_fn fn, void *arg)
 {
-	char instances[128], pipe[512];
+	char instances[128];
 	const char *what;
 	struct printk *p;
 	size_t i;
@@ -135,31 +102,26 @@ struct printk *printk_start(printk_line_fn fn, void *arg)
 	p->fn = fn;
 	p->arg = arg;
 
-	remove_stale(instances);
-	snprintf(p->dir, sizeof(p->dir), "%s/" INSTANCE_PREFIX "%d", instances,
-		 getpid());
-	what = p->dir;
-	if (mkdir(p->dir, 0700) < 0 && errno != EEXIST) {
-		err = -errno;
+	what = instances;
+	err = instance_make(&p->instance, instances);
+	if (err)
 		goto err_free;
-	}
 	what = "trace_pipe";
-	snprintf(pipe, sizeof(pipe), "%s/trace_pipe", p->dir);
-	p->fd = open(pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	p->fd = instance_open(&p->instance, what, O_RDONLY | O_NONBLOCK);
 	if (p->fd < 0) {
-		err = -errno;
-		goto err_rmdir;
+		err = p->fd;
+		goto err_remove;
 	}
 	what = event_file;
-	err = write_file(p->dir, event_file, "1");
+	err = enable(p, "1");
 	if (err)
 		goto err_close;
 	return p;
 
 err_close:
 	close(p->fd);
-err_rmdir:
-	rmdir(p->dir);
+err_remove:
+	instance_remove(&p->instance);
 err_free:
 	say("bpf_printk() lines will not be shown: %s: %s", what,
 	    strerror(-err));
@@ -197,8 +159,7 @@ static void split_lines(struct printk *p)
 	}
 }
 
-/* Deliver what is there, without waiting. False when there is nothing. */
-static bool read_some(struct printk *p)
+bool printk_read(struct printk *p)
 {
 	ssize_t n;
 
@@ -212,50 +173,18 @@ static bool read_some(struct printk *p)
 	return true;
 }
 
-/* At most so much at a time that other events are seen to as well. */
-void printk_read(struct printk *p)
-{
-	int i;
-
-	if (!p)
-		return;
-	for (i = 0; i < 64 && read_some(p); i++)
-		;
-}
-
-/*
- * Read until there is nothing more. Others may print for ever, so not longer
- * than @timeout_ms.
- */
-void printk_drain(struct printk *p, int timeout_ms)
-{
-	struct timespec now, end;
-
-	if (!p)
-		return;
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += timeout_ms / 1000;
-	end.tv_nsec += timeout_ms % 1000 * 1000000L;
-
-	while (read_some(p)) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if ((now.tv_sec - end.tv_sec) * 1000000000LL + now.tv_nsec -
-			    end.tv_nsec >
-		    0) {
-			say("bpf_printk() lines come faster than they can be shown; the rest is dropped");
-			break;
-		}
-	}
-}
-
 void printk_stop(struct printk *p)
 {
+	int err;
+
 	if (!p)
 		return;
 	deliver(p, p->buf, p->len);
-	write_file(p->dir, event_file, "0");
+	enable(p, "0");
 	close(p->fd);
-	if (rmdir(p->dir) < 0)
-		say("remove '%s': %s", p->dir, strerror(errno));
+	err = instance_remove(&p->instance);
+	if (err)
+		say("remove trace instance '%s': %s", p->instance.name,
+		    strerror(-err));
 	free(p);
 }

@@ -11,10 +11,11 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fsession.h"
@@ -52,9 +53,9 @@ struct run {
 	struct session *sessions;
 	size_t session_cnt;
 	struct printk *printk;
+	struct lines lines;
 	struct child child;
-	char **lines; /* --json */
-	size_t line_cnt;
+	long long end_ms; /* of CLOCK_MONOTONIC; negative: none */
 };
 
 static bool is_named(const struct run *r, const char *name)
@@ -162,35 +163,55 @@ static int select_programs(struct run *r)
 	return -ENOENT;
 }
 
-static void show_line(const char *line, size_t len, void *arg)
+static void keep_line(const char *line, size_t len, void *arg)
 {
 	struct run *r = arg;
-	char **lines;
 
-	if (!r->json) {
-		fwrite(line, 1, len, stdout);
-		putchar('\n');
-		return;
-	}
 	/* The padding of the task's name says nothing outside a column. */
-	while (len && *line == ' ') {
+	while (r->json && len && *line == ' ') {
 		line++;
 		len--;
 	}
-	lines = realloc(r->lines, (r->line_cnt + 1) * sizeof(*lines));
-	if (!lines)
-		return;
-	r->lines = lines;
-	r->lines[r->line_cnt] = strndup(line, len);
-	if (r->lines[r->line_cnt])
-		r->line_cnt++;
+	lines_add(&r->lines, line, len);
 }
 
+/* At most so much at a time that other events are seen to as well. */
 static void show_lines(struct run *r)
 {
-	printk_read(r->printk);
-	if (!r->json)
-		fflush(stdout);
+	int i;
+
+	for (i = 0; r->printk && i < 64; i++) {
+		if (lines_full(&r->lines) && !r->json)
+			break;
+		if (!printk_read(r->printk))
+			break;
+	}
+	lines_write(&r->lines);
+}
+
+static long long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/*
+ * Read until there is nothing more. Others may print for ever, so not longer
+ * than DRAIN_MS.
+ */
+static void drain_lines(struct run *r)
+{
+	long long end = now_ms() + DRAIN_MS;
+
+	while (r->printk && printk_read(r->printk)) {
+		lines_write(&r->lines);
+		if (now_ms() > end) {
+			say("bpf_printk() lines come faster than they can be shown; the rest is dropped");
+			break;
+		}
+	}
 }
 
 /*
@@ -408,6 +429,18 @@ static int dry_run(const struct run *r)
 	return err;
 }
 
+/* Milliseconds until the end, or -1: it does not come by itself. */
+static int left_ms(const struct run *r)
+{
+	long long left = r->end_ms - now_ms();
+
+	if (r->end_ms < 0)
+		return -1;
+	if (left < 0)
+		return 0;
+	return left < INT_MAX ? left : INT_MAX;
+}
+
 /* Have the kernel call bpf_fentry_test1 and its fellows, or the program run. */
 static int test_run(struct run *r)
 {
@@ -415,7 +448,7 @@ static int test_run(struct run *r)
 	unsigned long i;
 
 	prog = bpf_object__find_program_by_name(r->obj, r->test_run);
-	for (i = 0; i < r->repeat && !r->child.interrupted; i++) {
+	for (i = 0; i < r->repeat && !r->child.interrupted && left_ms(r); i++) {
 		LIBBPF_OPTS(bpf_test_run_opts, opts);
 
 		if (bpf_prog_test_run_opts(bpf_program__fd(prog), &opts) < 0) {
@@ -431,27 +464,11 @@ static int test_run(struct run *r)
 	return 0;
 }
 
-static int start_timer(long long ms)
-{
-	struct itimerspec spec = {
-		.it_value = {
-			.tv_sec = ms / 1000,
-			/* All zero would never expire. */
-			.tv_nsec = ms % 1000 * 1000000 + 1,
-		},
-	};
-	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-
-	if (fd >= 0)
-		timerfd_settime(fd, 0, &spec, NULL);
-	return fd;
-}
-
 /* Wait for the end: of the command, of the time, or by a signal. */
 static int wait_for_end(struct run *r)
 {
 	struct pollfd fds[3];
-	int timer = -1, err = 0;
+	int err = 0;
 
 	if (r->command) {
 		err = child_start(&r->child, r->command);
@@ -465,38 +482,31 @@ static int wait_for_end(struct run *r)
 			return r->child.status ? 0 : err;
 		}
 	}
-	if (r->duration_ms >= 0) {
-		timer = start_timer(r->duration_ms);
-		if (timer < 0) {
-			err = -errno;
-			say("start a timer: %s", strerror(errno));
+	while (r->command ? r->child.running : !r->child.interrupted) {
+		bool room = r->json || !lines_full(&r->lines);
+		int left = left_ms(r);
+
+		if (!left && !r->command)
+			break;
+		if (!left) {
+			r->end_ms = -1;
+			left = -1;
 			child_terminate(&r->child);
 		}
-	}
-
-	while (r->command ? r->child.running : !r->child.interrupted && !err) {
+		if (r->printk && (left < 0 || left > POLL_MS))
+			left = POLL_MS;
 		fds[0] = (struct pollfd){ r->child.sigfd, POLLIN, 0 };
-		fds[1] = (struct pollfd){ timer, POLLIN, 0 };
-		fds[2] = (struct pollfd){ printk_fd(r->printk), POLLIN, 0 };
-
-		if (poll(fds, 3, r->printk ? POLL_MS : -1) < 0 &&
-		    errno != EINTR) {
+		fds[1] = (struct pollfd){ room ? printk_fd(r->printk) : -1,
+					  POLLIN, 0 };
+		fds[2] = (struct pollfd){ lines_fd(&r->lines), POLLOUT, 0 };
+		if (poll(fds, 3, left) < 0 && errno != EINTR) {
 			err = -errno;
 			say("wait: %s", strerror(errno));
 			break;
 		}
 		show_lines(r);
 		child_signals(&r->child);
-		if (fds[1].revents) {
-			close(timer);
-			timer = -1;
-			if (!r->command)
-				break;
-			child_terminate(&r->child);
-		}
 	}
-	if (timer >= 0)
-		close(timer);
 	return err;
 }
 
@@ -584,8 +594,7 @@ static int report_json(struct run *r)
 	json_close(&j, ']');
 	err = globals_json(r->obj, &j);
 	json_open(&j, "printk", '[');
-	for (i = 0; i < r->line_cnt; i++)
-		json_str(&j, NULL, r->lines[i]);
+	lines_json(&r->lines, &j);
 	json_close(&j, ']');
 	json_s64(&j, "status", r->child.status);
 	json_close(&j, '}');
@@ -618,8 +627,8 @@ static int report_text(struct run *r)
 	for (i = 0; i < r->session_cnt; i++) {
 		const struct session *s = &r->sessions[i];
 
-		printf("session %s on %s", bpf_program__name(s->prog),
-		       s->target);
+		print("session %s on %s", bpf_program__name(s->prog),
+		      s->target);
 		if (s->info.sites > 1)
 			printf(" and %u more", s->info.sites - 1);
 		printf(": ");
@@ -657,39 +666,53 @@ static int run(struct run *r)
 		return err;
 	}
 	if (printk_used(r->obj))
-		r->printk = printk_start(show_line, r);
+		r->printk = printk_start(keep_line, r);
 	err = attach(r);
 	if (err)
 		return err;
+	if (r->duration_ms >= 0)
+		r->end_ms = now_ms() + r->duration_ms;
 
 	if (r->test_run)
 		err = test_run(r);
 	if (!err && (r->command || r->duration_ms >= 0 || !r->test_run))
 		err = wait_for_end(r);
 
-	printk_drain(r->printk, DRAIN_MS);
+	/* Whoever sends a signal from here on does not wait for who reads us. */
+	child_signals(&r->child);
+	r->child.interrupted = false;
+
+	drain_lines(r);
 	ret = collect(r);
 	detach(r);
-	printk_drain(r->printk, DRAIN_MS);
+	drain_lines(r);
 	printk_stop(r->printk);
 	r->printk = NULL;
 	if (!err)
 		err = ret;
 
+	child_signals_as_before(&r->child);
+	ret = lines_finish(&r->lines, !r->child.interrupted);
+	if (ret == -EAGAIN) {
+		say("interrupted; not all is written, as nobody reads it");
+		return ret;
+	}
+	if (ret) {
+		say("write bpf_printk() lines to standard output: %s",
+		    strerror(-ret));
+		if (!err)
+			err = ret;
+	}
 	ret = r->json ? report_json(r) : report_text(r);
 	return err ? err : ret;
 }
 
 static void cleanup(struct run *r)
 {
-	size_t i;
-
 	detach(r);
 	printk_stop(r->printk);
+	lines_fini(&r->lines);
 	bpf_object__close(r->obj);
-	for (i = 0; i < r->line_cnt; i++)
-		free(r->lines[i]);
-	free(r->lines);
 	free(r->sessions);
 	free(r->names);
 	fsession_targets__free(r->targets);
@@ -795,13 +818,19 @@ static int parse(struct run *r, int argc, char **argv)
 
 int cmd_run(int argc, char **argv)
 {
-	struct run r = { .repeat = 1, .duration_ms = -1, .child.sigfd = -1 };
+	struct run r = {
+		.repeat = 1,
+		.duration_ms = -1,
+		.end_ms = -1,
+		.child.sigfd = -1,
+	};
 	int status;
 
 	r.names = calloc(argc, sizeof(*r.names));
 	if (!r.names || selection_init(&r.on, argc))
 		return EXIT_OURS;
 	status = parse(&r, argc, argv);
+	lines_init(&r.lines, r.json);
 	if (!status)
 		status = run(&r) ? EXIT_OURS : r.child.status;
 	cleanup(&r);

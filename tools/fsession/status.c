@@ -83,9 +83,9 @@ static void print_row(const struct row *row)
 
 	snprintf(prog, sizeof(prog), "%u %s", i->prog_id, row->prog);
 	snprintf(owner, sizeof(owner), "%u %s", i->owner_pid, row->comm);
-	printf("%5u  %-8s  %-22s  %-22s  %12llu  %12llu  %8llu  %8llu  %s",
-	       i->id, state_name(i->state), prog, owner, i->entries, i->exits,
-	       i->misses, i->inside, row->target);
+	print("%5u  %-8s  %-22s  %-22s  %12llu  %12llu  %8llu  %8llu  %s",
+	      i->id, state_name(i->state), prog, owner, i->entries, i->exits,
+	      i->misses, i->inside, row->target);
 	if (i->sites > 1)
 		printf(" and %u more", i->sites - 1);
 	putchar('\n');

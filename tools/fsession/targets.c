@@ -180,10 +180,10 @@ void targets_text(const struct fsession_targets *set, const char *module)
 		module = "";
 	for (i = 0; (t = fsession_targets__at(set, i)); i++) {
 		if (t->status)
-			printf("# %s%s%s: %s: %s\n", module, colon, t->name,
-			       strerror(-t->status), t->why);
+			print("# %s%s%s: %s: %s\n", module, colon, t->name,
+			      strerror(-t->status), t->why);
 		else
-			printf("%s%s%s\n", module, colon, t->name);
+			print("%s%s%s\n", module, colon, t->name);
 	}
 }
 
