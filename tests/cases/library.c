@@ -2,12 +2,8 @@
 /*
  * What the library does of itself: loading programs, links, errors.
  */
-#include <signal.h>
 #include <sys/resource.h>
-#include <sys/time.h>
-#include <sys/wait.h>
 
-#include "functions.h"
 #include "libfsession.h"
 #include "said.h"
 #include "session.h"
@@ -162,65 +158,6 @@ CASE(library_attach_no_descriptor,
 	CHECK(link);
 	fsession_link__destroy(link);
 	bpf_object__close(obj);
-}
-
-/* It takes the module long to look at so many. */
-static void look_at_all(void *arg)
-{
-	struct recording *r = arg;
-	struct fsession_attach_multi told;
-	struct fsession_target_desc *t;
-	int n = functions_list(kernel_btf(), &t);
-
-	REQUIRE(n > 0);
-	for (;;) {
-		SYS(try_attach_multi(
-			r->prog_fd, t, n,
-			FSESSION_MULTI_DRY_RUN | FSESSION_MULTI_SKIP, &told));
-		functions_forget(t, n);
-	}
-}
-
-static volatile unsigned int alarms;
-
-static void on_alarm(int sig)
-{
-	(void)sig;
-	alarms++;
-}
-
-CASE(library_info_interrupted,
-     "no signal keeps what is known of sessions from who asks")
-{
-	const struct itimerval never = {}, often = { .it_interval.tv_usec = 500,
-						     .it_value.tv_usec = 500 };
-	struct sigaction action = { .sa_handler = on_alarm };
-	struct recording r = recording_load("empty", "bpf_fentry_test1");
-	struct recording other = recording_start("count", TARGET);
-	unsigned int interrupted = 0, failed = 0, i;
-	int pid = ktest_fork(look_at_all, &r), status;
-
-	SYS(sigaction(SIGALRM, &action, NULL));
-	SYS(setitimer(ITIMER_REAL, &often, NULL));
-	for (i = 0; i < 5000; i++) {
-		struct fsession_info info = { .size = sizeof(info) };
-		uint32_t id = 0;
-
-		/* What the library would have passed on. */
-		interrupted += try_info_id(0, FSESSION_INFO_NEXT, &info, NULL,
-					   0) == -EINTR;
-		info.size = sizeof(info);
-		failed += libfsession_next_session(&id, &info, NULL, 0) != 0;
-	}
-	SYS(setitimer(ITIMER_REAL, &never, NULL));
-	SYS(kill(pid, SIGKILL));
-	SYS(waitpid(pid, &status, 0));
-	CHECK(WIFSIGNALED(status));
-	ktest_diag("%u of %u ioctls were interrupted, by %u alarms",
-		   interrupted, i, alarms);
-	CHECK_EQ(failed, 0);
-	recording_end(&r);
-	recording_end(&other);
 }
 
 /* A struct as it may be one day, and as it was in the first version. */
