@@ -360,9 +360,13 @@ static int find_symbol(struct fsession_attachment *a, unsigned long func,
 			return -ESTALE;
 		/* What is there now cannot go any more. */
 		sprint_symbol(a->symbol, func);
-		module = split_symbol(a->symbol, start);
+		split_symbol(a->symbol, start);
 	}
-	return module && !strcmp(a->owner->name, module) ? 0 : -ESTALE;
+	/*
+	 * A name is not enough: while anything is traced, ftrace keeps those of a
+	 * module's initialization, and another module may come to where that was.
+	 */
+	return within_module_core(func, a->owner) ? 0 : -ESTALE;
 }
 
 /**

@@ -382,6 +382,25 @@ CASE(multi_foreign_first,
 	check_left(ARG1, module, -ENOENT, FSESSION_REASON_NO_SITE);
 }
 
+/*
+ * While anything is traced, ftrace keeps the names of a module's initialization,
+ * whose memory is freed.
+ */
+CASE(multi_init_gone, "where a module's initialization was there is no function")
+{
+	struct recording any = recording_start("count", "bpf_fentry_test1");
+	desc_t t[2];
+
+	SYS(try_rmmod(MODULE));
+	modprobe(MODULE);
+	t[0] = testmod_target(ARG2, 0);
+	t[1] = testmod_target(ARG1, 0);
+	t[0].addr = symbol("testmod_init", MODULE);
+	REQUIRE(t[0].addr);
+	check_left(ARG1, t, -ESTALE, FSESSION_REASON_MODULE_GOING);
+	recording_end(&any);
+}
+
 CASE(multi_denied, "what must not be traced is refused as for one")
 {
 	struct recording r = recording_load("count", "bpf_fentry_test1");

@@ -560,6 +560,7 @@ extern struct module kernel_this_module;
 bool try_module_get(struct module *mod);
 void __module_get(struct module *mod);
 void module_put(struct module *mod);
+bool within_module_core(unsigned long addr, const struct module *mod);
 struct kobject *kset_find_obj(struct kset *kset, const char *name);
 void kobject_put(struct kobject *kobj);
 

@@ -360,6 +360,14 @@ static struct func *func_at(unsigned long addr)
 	return NULL;
 }
 
+bool within_module_core(unsigned long addr, const struct module *mod)
+{
+	struct func *f = func_at(addr);
+
+	kernel_assert(mod->refs);
+	return f && f->in_module && !fault(FAULT_MODULE);
+}
+
 int sprint_symbol(char *buf, unsigned long addr)
 {
 	struct func *f = func_at(addr);
