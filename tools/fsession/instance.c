@@ -71,28 +71,27 @@ static void remove_stale(int parent)
 /* Make one that nobody has, and take it. */
 static int make(struct instance *i)
 {
-	char name[64] = PREFIX;
 	int n, len, err = -EEXIST;
 
-	len = sprintf(name, PREFIX "%d", getpid());
+	len = sprintf(i->name, PREFIX "%d", getpid());
 	for (n = 1; n <= MAX_NAMES; n++) {
 		if (n > 1)
-			sprintf(name + len, "-%d", n);
-		if (mkdirat(i->parent, name, 0700) < 0) {
+			sprintf(i->name + len, "-%d", n);
+		if (mkdirat(i->parent, i->name, 0700) < 0) {
 			err = -errno;
 			if (err != -EEXIST)
 				return err;
 			continue;
 		}
-		i->dir = lock_dir(i->parent, name);
-		if (i->dir >= 0) {
-			strcpy(i->name, name);
+		i->dir = lock_dir(i->parent, i->name);
+		if (i->dir >= 0)
 			return 0;
-		}
-		/* Someone took it for one that was left behind. */
 		err = i->dir;
-		if (err != -EWOULDBLOCK && err != -ENOENT)
-			return err;
+		/* Someone took it for one that was left behind. */
+		if (err == -EWOULDBLOCK || err == -ENOENT)
+			continue;
+		unlinkat(i->parent, i->name, AT_REMOVEDIR);
+		return err;
 	}
 	return err;
 }

@@ -43,9 +43,15 @@ void lines_init(struct lines *l, bool for_json)
 	l->fd = -1;
 }
 
+static size_t kept(const struct lines *l)
+{
+	return l->len - l->written;
+}
+
+/* For JSON there is no reader to wait for: what is too much is dropped. */
 bool lines_full(const struct lines *l)
 {
-	return l->len - l->written >= (l->for_json ? JSON_MAX : PENDING_MAX);
+	return !l->for_json && kept(l) >= PENDING_MAX;
 }
 
 /* Is there room for @more? */
@@ -75,7 +81,8 @@ void lines_add(struct lines *l, const char *line, size_t len)
 {
 	if (l->err)
 		return;
-	if (lines_full(l) || !make_room(l, 4 * len + 1)) {
+	if (kept(l) >= (l->for_json ? JSON_MAX : PENDING_MAX) ||
+	    !make_room(l, 4 * len + 1)) {
 		if (!l->dropped)
 			say("bpf_printk() lines are more than can be kept; some are dropped");
 		l->dropped = true;

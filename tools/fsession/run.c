@@ -181,9 +181,7 @@ static void show_lines(struct run *r)
 	int i;
 
 	for (i = 0; r->printk && i < 64; i++) {
-		if (lines_full(&r->lines) && !r->json)
-			break;
-		if (!printk_read(r->printk))
+		if (lines_full(&r->lines) || !printk_read(r->printk))
 			break;
 	}
 	lines_write(&r->lines);
@@ -483,7 +481,7 @@ static int wait_for_end(struct run *r)
 		}
 	}
 	while (r->command ? r->child.running : !r->child.interrupted) {
-		bool room = r->json || !lines_full(&r->lines);
+		bool room = !lines_full(&r->lines);
 		int left = left_ms(r);
 
 		if (!left && !r->command)
