@@ -31,9 +31,12 @@ migration_off:
 sites:
 	.text
 
-.macro ADD_WORD n, word:vararg
+/* The word with number \n, if there are \nr. */
+.macro ADD_WORD nr, n, word:vararg
+.if \nr > \n
 	imulq	$FACTOR(\n), \word, %r11
 	addq	%r11, %rax
+.endif
 .endm
 
 .macro SITE name, stub, nr, bound=0
@@ -43,24 +46,12 @@ site_\name:
 	call	\stub
 body_\name:
 	xorl	%eax, %eax
-.if \nr > 0
-	ADD_WORD 0, %rdi
-.endif
-.if \nr > 1
-	ADD_WORD 1, %rsi
-.endif
-.if \nr > 2
-	ADD_WORD 2, %rdx
-.endif
-.if \nr > 3
-	ADD_WORD 3, %rcx
-.endif
-.if \nr > 4
-	ADD_WORD 4, %r8
-.endif
-.if \nr > 5
-	ADD_WORD 5, %r9
-.endif
+	ADD_WORD \nr, 0, %rdi
+	ADD_WORD \nr, 1, %rsi
+	ADD_WORD \nr, 2, %rdx
+	ADD_WORD \nr, 3, %rcx
+	ADD_WORD \nr, 4, %r8
+	ADD_WORD \nr, 5, %r9
 	movq	%rax, %rdx
 	notq	%rdx
 	movq	detach_at(%rip), %rcx

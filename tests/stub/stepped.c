@@ -5,7 +5,7 @@
  * Between any two of its instructions there may be an interrupt, which writes below
  * the stack pointer. So all that lies there is overwritten before each of them; and
  * the function that is traced must still see its arguments, its caller what it has
- * returned, and the books balance. On each way through each stub.
+ * returned, and the books balance. On eight ways through each stub.
  */
 #include <errno.h>
 #include <signal.h>
