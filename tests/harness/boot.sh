@@ -10,6 +10,9 @@
 # a minute.
 boot_patience=${FSESSION_BOOT_TIMEOUT:-300}
 
+# Seconds that RCU may take there, after which guest/stage2 gives the guest up.
+rcu_patience=${FSESSION_RCU_TIMEOUT:-60}
+
 # boot_job DIRECTORY COMMAND...: fills DIRECTORY with what the guest is to do; see guest/init.
 boot_job() {
 	local dir=$1 word
@@ -28,6 +31,7 @@ boot_job() {
 		# has to be the host's for that: under --icount it leaps whenever the guest idles.)
 		printf 'alarm=%s\n' $((opt_timeout >= 60 && !opt_icount ? opt_timeout * 9 / 10 - 5 : 0))
 		printf 'silence=%s\n' "$opt_silence"
+		printf 'rcu_patience=%s\n' "$rcu_patience"
 	} >"$dir/job/settings"
 	(
 		# In the C locale every byte is a character, and ${@Q} writes those it cannot print as octal escapes. So
@@ -178,10 +182,10 @@ boot_once() {
 	return "$status"
 }
 
-# boot_stillborn: did the guest end before its kernel came to our first program? Emulated machines were seen to, among others
-# while they looked at their PCI bus; it says nothing of what is to be run.
+# boot_stillborn: did the guest end before its kernel came to our first program, or with RCU stopped (guest/stage2)? Emulated
+# machines were seen to, among others while they looked at their PCI bus; it says nothing of what is to be run.
 boot_stillborn() {
-	! grep -F 'Run /init as init process' "$work/log" >/dev/null
+	! grep -F 'Run /init as init process' "$work/log" >/dev/null || grep -F 'guest: RCU has stopped' "$work/log" >/dev/null
 }
 
 # boot_watch PID: ends the guest if its kernel takes too long to come to our first program, or if its command says nothing for
