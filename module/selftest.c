@@ -237,6 +237,8 @@ static int test_one(struct bpf_prog *prog, bool unbound, unsigned int args,
 	if (IS_ERR(s)) {
 		pr_err("self-test: attach '%ps': %pe (reason %d): not loading\n",
 		       (void *)func, s, reason);
+		/* It may have come as far as to hold the program. */
+		drain();
 		return PTR_ERR(s);
 	}
 	fsession_session_start(s);
