@@ -60,6 +60,38 @@ fsession_frame_next(unsigned long *from, unsigned long end)
 	return NULL;
 }
 
+/* What a frame that dies counts for one session of its list. */
+static notrace void abandon_session(struct fsession_session *s, bool ran)
+{
+	if (ran)
+		atomic64_inc(&s->abandoned);
+	else
+		this_cpu_inc(s->odd->unran_out);
+}
+
+/*
+ * ... for those of a list whose programs C runs. Where the task dies in one of them,
+ * it is not at the same point for all: at the entry those behind it have not seen the
+ * call, at the exit those before it have seen the end of it.
+ */
+static __no_sanitize_address notrace void
+abandon_all(struct fsession_frame *frame, const struct fsession_list *list,
+	    bool exit)
+{
+	u32 at = list->n, i = 0;
+	u64 ran = frame->ran;
+
+	if (frame->prog) {
+		at = frame->slot - fsession_cookies(frame, list);
+		i = exit ? at : 0;
+	}
+	for (; i < list->n; i++) {
+		if (!exit && i > at)
+			this_cpu_inc(list->session[i]->odd->skipped);
+		abandon_session(list->session[i], ran & BIT_ULL(i) || i == at);
+	}
+}
+
 /*
  * The frame's task has no way back into it. It is marked, for the one case in
  * which there is: a traced function that the tracepoint itself went through.
@@ -67,21 +99,14 @@ fsession_frame_next(unsigned long *from, unsigned long end)
 static __no_sanitize_address notrace void abandon(struct fsession_frame *frame)
 {
 	const struct fsession_list *list = frame->list;
-	u64 ran = 1;
-	u32 i;
+	unsigned long run = fsession_frame_run(frame);
 
-	if (fsession_frame_run(frame) > FSESSION_SOLO_EXIT)
-		ran = frame->ran;
 	frame->list = &fsession_no_list;
 	frame->guard = 0;
-	for (i = 0; i < list->n; i++) {
-		struct fsession_session *s = list->session[i];
-
-		if (ran & BIT_ULL(i))
-			atomic64_inc(&s->abandoned);
-		else
-			this_cpu_inc(s->odd->unran_out);
-	}
+	if (run > FSESSION_SOLO_EXIT)
+		abandon_all(frame, list, run == FSESSION_C_EXIT);
+	else
+		abandon_session(list->session[0], true);
 	/* As in fsession_exit(). */
 	smp_mb__before_atomic();
 	this_cpu_inc(list->flight->out);

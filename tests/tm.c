@@ -5,6 +5,8 @@
  *	tm call FUNCTION COUNT	call it COUNT times with the words N, 2, 3, ...,
  *				N counting up from 1; print both words that the
  *				last call returned, and fail if a call went wrong
+ *	tm oops FUNCTION call FUNCTION COUNT
+ *				the same, and oops where it calls the first function
  *	tm sleep		sleep in fsession_test_wait
  *	tm waiting		print how many sleep there
  *	tm wake			wake them
@@ -61,6 +63,14 @@ int main(int argc, char **argv)
 	}
 	if (argc == 4 && !strcmp(argv[1], "call"))
 		return tm_call(fd, argv[2], strtoull(argv[3], NULL, 0));
+	if (argc == 6 && !strcmp(argv[1], "oops") && !strcmp(argv[3], "call")) {
+		if (ioctl(fd, FSESSION_TM_OOPS, argv[2])) {
+			fprintf(stderr, "tm: %s: %s\n", argv[2],
+				strerror(errno));
+			return 1;
+		}
+		return tm_call(fd, argv[4], strtoull(argv[5], NULL, 0));
+	}
 	if (argc == 2 && !strcmp(argv[1], "sleep"))
 		return tm_call(fd, "fsession_test_wait", 1);
 	if (argc == 2 && !strcmp(argv[1], "wake"))
@@ -70,6 +80,6 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	fprintf(stderr,
-		"usage: tm call FUNCTION COUNT | sleep | waiting | wake\n");
+		"usage: tm [oops FUNCTION] call FUNCTION COUNT | sleep | waiting | wake\n");
 	return 2;
 }

@@ -1254,6 +1254,7 @@ struct probe {
 	struct kprobe kprobe;
 	atomic_t pre;
 	atomic_t post;
+	struct task_struct *victim;
 	char name[64];
 };
 
@@ -1299,7 +1300,17 @@ static int probe_override(struct kprobe *kp, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(probe_override);
 
-/* FSESSION_TM_PROBE, FSESSION_TM_OVERRIDE or FSESSION_TM_FAIL. */
+static int probe_oops(struct kprobe *kp, struct pt_regs *regs)
+{
+	int *volatile nowhere = NULL;
+
+	if (current == container_of(kp, struct probe, kprobe)->victim)
+		(*nowhere)++;
+	return 0;
+}
+NOKPROBE_SYMBOL(probe_oops);
+
+/* FSESSION_TM_PROBE, FSESSION_TM_OVERRIDE, FSESSION_TM_FAIL or FSESSION_TM_OOPS. */
 static int probe_add(struct probe *probe, const char *name, unsigned int how)
 {
 	int err;
@@ -1308,9 +1319,11 @@ static int probe_add(struct probe *probe, const char *name, unsigned int how)
 	strscpy(probe->name, name, sizeof(probe->name));
 	probe->kprobe.symbol_name = probe->name;
 	probe->kprobe.pre_handler = how == FSESSION_TM_PROBE ? probe_pre :
+				    how == FSESSION_TM_OOPS  ? probe_oops :
 							       probe_override;
-	if (how != FSESSION_TM_OVERRIDE)
+	if (how == FSESSION_TM_PROBE || how == FSESSION_TM_FAIL)
 		probe->kprobe.post_handler = probe_post;
+	probe->victim = current;
 	atomic_set(&probe->pre, 0);
 	atomic_set(&probe->post, 0);
 	err = register_kprobe(&probe->kprobe);
@@ -1440,6 +1453,7 @@ static long testmod_intrude(struct file_data *data, unsigned int cmd,
 	case FSESSION_TM_PROBE:
 	case FSESSION_TM_OVERRIDE:
 	case FSESSION_TM_FAIL:
+	case FSESSION_TM_OOPS:
 		probe_remove(&data->probe);
 		if (arg)
 			ret = probe_add(&data->probe, name, cmd);
@@ -1496,6 +1510,7 @@ static long testmod_ioctl(struct file *file, unsigned int cmd,
 	case FSESSION_TM_PROBE:
 	case FSESSION_TM_OVERRIDE:
 	case FSESSION_TM_FAIL:
+	case FSESSION_TM_OOPS:
 	case FSESSION_TM_REDIRECT:
 		return testmod_intrude(file->private_data, cmd,
 				       (const char __user *)arg);

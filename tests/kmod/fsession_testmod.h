@@ -91,6 +91,11 @@ struct fsession_tm_call {
 /* The same with a post handler, which is how fail_function does it. */
 #define FSESSION_TM_FAIL	_IO('F', 0x98)
 /*
+ * Have the calling task oops when it calls the function of this name (a user pointer;
+ * NULL for none). Instead of FSESSION_TM_PROBE.
+ */
+#define FSESSION_TM_OOPS	_IO('F', 0x99)
+/*
  * Have ftrace continue in another function when that of this name is called (a
  * user pointer; NULL for none), until told otherwise or the file is closed. For
  * fsession_test_patched, fsession_test_arg12 and cmdline_proc_show. The first
