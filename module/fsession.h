@@ -6,6 +6,7 @@
  *	fsession_mutex	everything that attach, detach and info touch: sessions,
  *			sites, lists, registrations. Never held across a grace
  *			period or a call into ftrace.
+ *	layouts_mutex	the table of wide layouts (target.c)
  *	(ftrace's own)	taken inside (un)register; ftrace calls our ops_func
  *			with them held, so that takes no lock of ours.
  *
@@ -212,7 +213,7 @@ struct fsession_table {
 /* Corrections to what a session's lists say, off the common path. Per CPU. */
 struct fsession_odd {
 	u64 missed;	/* program was running on this CPU, or low on stack */
-	u64 skipped;	/* came in before attach was done, or after detach */
+	u64 skipped;	/* came in before attach, after detach, or to die on the way */
 	u64 unran_out;	/* went out of a missed or skipped call */
 	u64 dropped;	/* entry ran, exit did not: detached, or no stack for it */
 };
@@ -237,6 +238,7 @@ struct fsession_targets {
 	 * numbers + 1; 0 is empty.
 	 */
 	u32 *index;
+	u64 index_factor;	/* odd, and nobody's to know */
 	u32 index_shift;
 	u32 index_mask;
 	struct fsession_told {
@@ -621,12 +623,18 @@ long fsession_session_drain(unsigned int timeout_ms, u32 *draining);
 int fsession_wait(bool (*done)(void *arg), void *arg, long timeout);
 void fsession_targets_put(struct fsession_targets *targets); /* not held */
 
+static __always_inline u32
+fsession_targets_slot(const struct fsession_targets *targets, unsigned long func)
+{
+	return (func * targets->index_factor) >> targets->index_shift;
+}
+
 /* Hot path: the attach cookie of the function at @func. */
 static __always_inline u64
 fsession_targets_cookie(const struct fsession_targets *targets,
 			unsigned long func)
 {
-	u32 i = (func * GOLDEN_RATIO_64) >> targets->index_shift, at;
+	u32 i = fsession_targets_slot(targets, func), at;
 
 	for (;; i++) {
 		at = targets->index[i & targets->index_mask];

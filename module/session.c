@@ -250,11 +250,11 @@ static int targets_index(struct fsession_targets *targets)
 				  GFP_KERNEL_ACCOUNT);
 	if (!targets->index)
 		return -ENOMEM;
+	targets->index_factor = get_random_u64() | 1;
 	targets->index_shift = 64 - bits;
 	targets->index_mask = (1U << bits) - 1;
 	for (i = 0; i < targets->nr; i++) {
-		at = (targets->told[i].func * GOLDEN_RATIO_64) >>
-		     targets->index_shift;
+		at = fsession_targets_slot(targets, targets->told[i].func);
 		while (targets->index[at & targets->index_mask])
 			at++;
 		targets->index[at & targets->index_mask] = i + 1;

@@ -299,6 +299,11 @@ u32 get_random_u32(void)
 	return 4;
 }
 
+u64 get_random_u64(void)
+{
+	return GOLDEN_RATIO_64;
+}
+
 /*
  * The caller
  */

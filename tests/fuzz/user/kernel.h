@@ -143,6 +143,7 @@ static inline u32 jhash_2words(u32 a, u32 b, u32 seed)
 }
 
 u32 get_random_u32(void);
+u64 get_random_u64(void);
 
 /*
  * Errors in pointers
