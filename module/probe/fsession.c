@@ -6,5 +6,5 @@
  */
 #include <linux/bpf.h>
 
-int index = BPF_TRAMP_COOKIE_INDEX_SHIFT + BPF_TRAMP_IS_RETURN_SHIFT;
-int type = BPF_TRACE_FSESSION;
+int bits = BPF_TRAMP_COOKIE_INDEX_SHIFT + BPF_TRAMP_IS_RETURN_SHIFT;
+int attach_type = BPF_TRACE_FSESSION;

@@ -66,7 +66,7 @@ static unsigned char *read_file(const char *path, size_t *size)
 
 /*
  * The kernel's BTF somewhere in a file: found by its header, which has the
- * types first and the strings right behind them. The largest one is taken,
+ * types first and the strings somewhere behind them. The largest one is taken,
  * since an image may hold small ones of other things.
  */
 static struct btf *scan(const char *path)
@@ -84,7 +84,7 @@ static struct btf *scan(const char *path)
 		memcpy(&hdr, data + at, sizeof(hdr));
 		if (hdr.magic != BTF_MAGIC || hdr.version != BTF_VERSION ||
 		    hdr.hdr_len < sizeof(hdr) || hdr.type_off ||
-		    hdr.str_off != hdr.type_len ||
+		    hdr.str_off < hdr.type_len ||
 		    (uint64_t)hdr.hdr_len + hdr.str_off + hdr.str_len >
 			    size - at)
 			continue;
