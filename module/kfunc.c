@@ -5,8 +5,8 @@
  *
  * Any tracing program may call the kfuncs, also one that no session runs. Both
  * go by current->bpf_ctx, and believe it only if the frame around it has the
- * right guard, lies on the stack that they run on, and is about the program that
- * calls them.
+ * right guard and is about the program that calls them; and, unless that is one that
+ * the stub runs, by its main function, lies on the stack that they run on.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -454,7 +454,7 @@ LIBFSESSION_API bool fsession_program__is_multi(const struct bpf_program *prog);
  * Needed for functions of a module that the section does not name. It attaches nothing.
  *
  * Returns 0 or a negative errno, explained but for a NULL: -ESRCH: a program can be
- * loaded for none of them. Since 0.1.
+ * loaded for none of them, or of the first 256. Since 0.1.
  */
 LIBFSESSION_API int
 fsession_program__set_targets(struct bpf_program *prog,

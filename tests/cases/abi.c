@@ -677,11 +677,25 @@ CASE(abi_user_namespace, "a user namespace's root is nobody: EPERM")
 	ktest_join(ktest_fork(root_of_another_namespace, NULL));
 }
 
-static void info_addresses(void *unused)
+static void check_addresses(uint64_t addr)
+{
+	struct fsession_target_desc t = {};
+	struct fsession_info i = { .size = sizeof(i),
+				   .targets = (uintptr_t)&t,
+				   .target_count = 1 };
+
+	CHECK_EQ(try_ioctl(recording.fd, FSESSION_IOC_INFO, &i), 0);
+	CHECK_EQ(i.target_addr, addr);
+	CHECK_EQ(i.target_count, 1);
+	CHECK_EQ(t.addr, addr);
+	CHECK(t.btf_id);
+}
+
+static void none_without_syslog(void *unused)
 {
 	(void)unused;
 	keep_caps(CAP(CAP_BPF) | CAP(CAP_PERFMON));
-	CHECK_EQ(info(recording.fd).target_addr, 0);
+	check_addresses(0);
 }
 
 CASE(abi_target_addr, "kernel addresses only for who may see them")
@@ -693,8 +707,7 @@ CASE(abi_target_addr, "kernel addresses only for who may see them")
 	setup();
 	recording.fd = attach(recording.prog_fd);
 	REQUIRE(write_file("/proc/sys/kernel/kptr_restrict", "1"));
-	CHECK_EQ(info(recording.fd).target_addr, symbol(TARGET, MODULE));
-	/* Without CAP_SYSLOG. */
-	ktest_join(ktest_fork(info_addresses, NULL));
+	check_addresses(symbol(TARGET, MODULE));
+	ktest_join(ktest_fork(none_without_syslog, NULL));
 	write_file("/proc/sys/kernel/kptr_restrict", old);
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# description: bpf_printk() lines are shown with nothing in them that a terminal would obey
+# description: what others chose is shown with nothing in it that a terminal would obey
 . "$FSESSION_TESTS/lib.sh"
 
 # A task may call itself anything. What is a character stays as it is.
@@ -30,3 +30,19 @@ assert line.endswith("call 1 of \x1b[31m\x9bm\xe9\xff\x7f."), line
 status_is 2 fsession run "$tmp/"$'\e[31m.bpf.o'
 match stderr "$(cat "$tmp/err")" '\\x1b\[31m.bpf.o'
 [[ $(cat "$tmp/err") != *$'\e'* ]] || failed "stderr has an escape sequence"
+
+# And of whom a session is.
+mkdir "$tmp/owner"
+cp "$(command -v fsession)" "$tmp/owner/$name"
+"$tmp/owner/$name" run "$progs/recorder_wait.bpf.o" >"$tmp/run.out" 2>"$tmp/run.err" &
+pid=$!
+wait_for grep -q attached "$tmp/run.err"
+status_is 0 fsession status
+python3 -c '
+import re, sys
+out = open(sys.argv[1], "rb").read()
+assert rb"\x1b[31m\xc2\x9bm" + b"\xc3\xa9" + rb"\xff\x7f" in out, out
+assert not re.search(b"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]", out), out
+' "$tmp/out" || failed "the status is not as it should be"
+kill -TERM $pid
+wait $pid

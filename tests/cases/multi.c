@@ -386,7 +386,8 @@ CASE(multi_foreign_first,
  * While anything is traced, ftrace keeps the names of a module's initialization,
  * whose memory is freed.
  */
-CASE(multi_init_gone, "where a module's initialization was there is no function")
+CASE(multi_init_gone,
+     "where a module's initialization was there is no function")
 {
 	struct recording any = recording_start("count", "bpf_fentry_test1");
 	desc_t t[2];
@@ -500,6 +501,25 @@ CASE(multi_context, "what a program reads of its context has to be the same")
 	check_target(&t[3], -EPROTO, FSESSION_REASON_CONTEXT);
 	close(fd);
 	drain();
+}
+
+CASE(multi_context_pointers, "... and so has what a pointer there points to")
+{
+	struct bpf_object *obj = open_object("multi");
+	struct bpf_program *prog = want(obj, "reads_argument", "path_put");
+	/* To a const path, a path, and a file. */
+	desc_t t[] = { kernel_target("path_put", 0),
+		       kernel_target("follow_up", 0),
+		       kernel_target("vfs_fsync", 0) };
+
+	load(obj);
+	CHECK_EQ(try_multi(bpf_program__fd(prog), t, 3, FSESSION_MULTI_DRY_RUN),
+		 0);
+	CHECK_EQ(last.attached, 2);
+	check_target(&t[0], 0, 0);
+	check_target(&t[1], 0, 0);
+	check_target(&t[2], -EPROTO, FSESSION_REASON_CONTEXT);
+	bpf_object__close(obj);
 }
 
 CASE(multi_full, "one function is full: E2BIG, and the others lose nothing")

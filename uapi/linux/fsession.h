@@ -301,8 +301,10 @@ struct fsession_target_desc {
  * @attached:		[out] functions that the program is on; would be on; 0 on entry
  *
  * Without FSESSION_MULTI_SKIP the program is attached to all functions or to none.
- * If one is refused the ioctl fails with the error of the first such; every one
- * that is refused has its status, the others 0. The program has run on none.
+ * If one is refused the ioctl fails with the error of the first such. Those that were
+ * found to be refused have their status. The others have 0, and may be refused yet for
+ * what is looked at later: that a function is full, and then what ftrace has against
+ * it. The program has run on none.
  *
  * With it, functions that are refused are left out and have their status. Only if
  * that is so of all, the ioctl fails with the error of the first. What is wrong
@@ -311,11 +313,11 @@ struct fsession_target_desc {
  *
  * FSESSION_MULTI_DRY_RUN attaches nothing and returns 0: every function that an
  * attach would refuse has its status, as far as that can be known. It cannot of
- * another user of the function's direct call.
+ * another user of the function's direct call, nor of ftrace being switched off.
  *
  * The statuses are written if the targets have been looked at, whether the ioctl
- * fails or not; but not where @reason is FSESSION_REASON_NONE, as with ENOMEM or with
- * EINTR, of a signal, which are no target's. The whole is one session: the program is
+ * fails or not; but not where it fails with a @reason of FSESSION_REASON_NONE, as with
+ * ENOMEM or with EINTR, of a signal, which are no target's. The whole is one session: the program is
  * on all functions from the same moment on, and off them from the same moment on. An
  * ioctl that fails has attached nothing, and the program has not run.
  *
@@ -420,7 +422,9 @@ struct fsession_info {
  * @draining:		[out] sessions still draining
  *
  * Waits only for sessions that were detached before the call. After it returns
- * 0 their functions are as if never traced, and they pin no module. Where the way
+ * 0 they pin no module, and their functions are as if never traced, but for those that
+ * were attached by one FSESSION_IOC_ATTACH_MULTI with one that a session is on yet:
+ * ftrace has them as one, and gets them back as one. Where the way
  * into this very ioctl is traced, the caller may be inside when it begins to wait,
  * and would wait for itself: wait in short steps.
  *
